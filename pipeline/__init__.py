@@ -1,0 +1,1 @@
+"""Targeted unlearning by causal intervention: the library behind the stages."""

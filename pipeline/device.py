@@ -1,0 +1,12 @@
+"""Where torch computes."""
+
+from pipeline.errors import InputError
+
+
+def pick_device(wanted: str) -> str:
+    """"cpu" or "cuda" for ``runtime.device``; auto takes CUDA where there is one. Raises InputError when CUDA is asked in vain."""
+    import torch
+
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise InputError("params.yaml: runtime.device is 'cuda', but torch finds no CUDA device; set it to 'auto' or 'cpu'.")
+    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"

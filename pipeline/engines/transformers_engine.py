@@ -1,0 +1,89 @@
+"""Plain transformers behind the same interface: the reference vLLM is compared with, and the way where it does not run."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.device import pick_device
+from pipeline.engines.interface import Progress, Scores
+from pipeline.params import RuntimeParams
+
+if TYPE_CHECKING:
+    import torch
+
+
+def batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
+    """Indices grouped by length, longest first, each group at most ``max_tokens`` tokens with padding, at least one index."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > max_tokens:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+class TransformersEngine:
+    """The model in ``folder`` in float32, in eval mode, on the device that ``runtime`` names."""
+
+    def __init__(self, folder: Path, runtime: RuntimeParams) -> None:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        self._max_tokens = runtime.micro_batch_tokens
+        self._device = pick_device(runtime.device)
+        model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False)
+        self._model = model.to(self._device).eval()
+
+    def _padded(self, rows: Sequence[list[int]], *, left: bool) -> "tuple[torch.Tensor, torch.Tensor]":
+        import torch
+
+        width = max(map(len, rows))
+        ids = torch.zeros(len(rows), width, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, tokens in enumerate(rows):
+            place = slice(width - len(tokens), width) if left else slice(0, len(tokens))
+            ids[row, place] = torch.tensor(tokens)
+            mask[row, place] = 1
+        return ids.to(self._device), mask.to(self._device)
+
+    def score(self, sequences: Sequence[list[int]], top_k: int, progress: Progress | None = None) -> list[Scores]:
+        """See Engine.score."""
+        import torch
+
+        results: list[Scores | None] = [None] * len(sequences)
+        with torch.inference_mode():
+            for batch in batches([len(ids) for ids in sequences], self._max_tokens):
+                rows = [sequences[index] for index in batch]
+                ids, mask = self._padded(rows, left=False)
+                logits_BTV = self._model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+                for row, index in enumerate(batch):
+                    length = len(rows[row])
+                    logprobs_TV = logits_BTV[row, : length - 1].float().log_softmax(-1)
+                    own = logprobs_TV.gather(1, ids[row, 1:length, None])[:, 0]
+                    values, top = logprobs_TV.topk(top_k, dim=-1)
+                    results[index] = Scores(own.cpu().numpy(), top.int().cpu().numpy(), values.cpu().numpy())
+                if progress:
+                    progress(sum(map(len, rows)))
+        return [result for result in results if result is not None]
+
+    def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
+        """See Engine.generate."""
+        import torch
+
+        stop = self._model.generation_config.eos_token_id
+        stops = set(stop if isinstance(stop, list) else [stop])
+        answers: list[list[int]] = [[] for _ in prompts]
+        with torch.inference_mode():
+            for batch in batches([len(ids) for ids in prompts], self._max_tokens):
+                ids, mask = self._padded([prompts[index] for index in batch], left=True)
+                output = self._model.generate(
+                    input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=max_new_tokens, pad_token_id=0
+                )
+                for row, index in enumerate(batch):
+                    for token in output[row, ids.shape[1] :].tolist():
+                        if token in stops:
+                            break
+                        answers[index].append(token)
+        return answers

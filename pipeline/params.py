@@ -1,0 +1,184 @@
+"""params.yaml as frozen dataclasses, one a section.
+
+Read with a YAML 1.2 reader, since DVC writes ``3e-06``, which a YAML 1.1 reader takes for a string.
+Each section but ``runtime`` is tracked by its DVC stage, so a key belongs there exactly when it changes the result.
+An unknown key, a wrong type or an impossible value raises InputError with the key's full name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from pipeline.errors import InputError
+
+PARAMS_FILE = Path("params.yaml")
+T = TypeVar("T")
+
+
+def _bounded(default: Any, *, at_least: float | None = None, above: float | None = None, at_most: float | None = None):
+    """A numeric field with its allowed range."""
+    return field(default=default, metadata={"at_least": at_least, "above": above, "at_most": at_most})
+
+
+@dataclass(frozen=True)
+class ModelParams:
+    """Section ``model``: the model that has to forget."""
+
+    source: str = "smollm2-135m-instruct"  # the embedded model, a hub id, or a local folder
+    revision: str = ""  # of a hub id; empty is the default branch
+
+
+@dataclass(frozen=True)
+class PrepareParams:
+    """Section ``prepare``: who is forgotten, and how documents become passages."""
+
+    targets: tuple[str, ...] = ()  # names out of data/targets.jsonl; empty is all of them
+    language: str = "en"  # ISO 639-1 code, for the sentence splitter
+    sentences_per_passage: int = _bounded(3, at_least=1)
+    seed: int = 0  # order in which counterfactual names are drawn
+
+
+@dataclass(frozen=True)
+class TeacherParams:
+    """Section ``teacher``: the averaged counterfactual distribution."""
+
+    engine: Literal["vllm", "transformers"] = "vllm"
+    names: int = _bounded(20, at_least=1)  # N
+    top_k: int = _bounded(128, at_least=1)  # K, kept after averaging
+    scored_top_k: int = _bounded(128, at_least=1)  # k, asked of the engine for each name; k >= K
+    prompt: str = "Complete the following passage about {name}."  # empty: no counterfactual prompt
+    reverse_swap: Literal["published", "off"] = "published"
+    passages_per_shard: int = _bounded(8, at_least=1)
+
+    def __post_init__(self) -> None:
+        if self.scored_top_k < self.top_k:
+            raise InputError(
+                f"{PARAMS_FILE}: teacher.scored_top_k ({self.scored_top_k}) must be at least teacher.top_k ({self.top_k})."
+            )
+        if self.prompt and "{name}" not in self.prompt:
+            raise InputError(f"{PARAMS_FILE}: teacher.prompt must contain {{name}}, or be empty for no prompt.")
+
+
+@dataclass(frozen=True)
+class DistillParams:
+    """Section ``distill``: the training of the student."""
+
+    learning_rate: float = _bounded(2e-5, above=0)
+    epochs: int = _bounded(3, at_least=1)
+    passages_per_step: int = _bounded(8, at_least=1)
+    warmup_fraction: float = _bounded(0.1, at_least=0, at_most=1)
+    weight_decay: float = _bounded(0.0, at_least=0)
+    max_grad_norm: float = _bounded(1.0, above=0)
+    retain_weight: float = _bounded(1.0, at_least=0)  # of a retain position; 0 leaves retain passages out
+    shuffle_shards: int = _bounded(8, at_least=1)  # shards held in memory, among which passages are shuffled
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    """Section ``evaluate``: questions, answers and intervals."""
+
+    engine: Literal["vllm", "transformers"] = "vllm"
+    max_new_tokens: int = _bounded(48, at_least=1)
+    floor_names: int = _bounded(5, at_least=1)  # counterfactual names the floor is averaged over
+    bootstrap_samples: int = _bounded(2000, at_least=100)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RuntimeParams:
+    """Section ``runtime``: what changes speed and memory but not the result; no stage tracks it."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    max_num_batched_tokens: int = _bounded(2048, at_least=16)  # vLLM: tokens whose logits exist at once
+    max_num_seqs: int = _bounded(64, at_least=1)  # vLLM: sequences in flight
+    cpu_kv_cache_gib: int = _bounded(2, at_least=1)  # vLLM on CPU
+    gpu_memory_utilization: float = _bounded(0.85, above=0, at_most=1)  # vLLM on CUDA
+    micro_batch_tokens: int = _bounded(1536, at_least=1)  # distill and the transformers engine: padded tokens a forward
+    logit_chunk: int = _bounded(512, at_least=1)  # distill: positions whose logits exist at once
+
+
+SECTIONS: dict[str, type] = {
+    "model": ModelParams,
+    "prepare": PrepareParams,
+    "teacher": TeacherParams,
+    "distill": DistillParams,
+    "evaluate": EvaluateParams,
+    "runtime": RuntimeParams,
+}
+
+
+def _typed(value: Any, annotation: Any, key: str) -> Any:
+    """``value`` as ``annotation``, or InputError naming ``key``."""
+    if get_origin(annotation) is Literal:
+        choices = get_args(annotation)
+        if value not in choices:
+            raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be one of {', '.join(map(repr, choices))}.")
+        return value
+    if get_origin(annotation) is tuple:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be a list of strings.")
+        return tuple(str(item) for item in value)
+    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, annotation) or (isinstance(value, bool) and annotation is not bool):
+        kind = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}[annotation]
+        raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be {kind}.")
+    return annotation(value)  # drops the YAML reader's own subclasses
+
+
+def _check_range(value: float, limits: Mapping[str, float | None], key: str) -> None:
+    for name, broken in (
+        ("at_least", lambda limit: not value >= limit),
+        ("above", lambda limit: not value > limit),
+        ("at_most", lambda limit: not value <= limit),
+    ):
+        limit = limits.get(name)
+        if limit is not None and broken(limit):
+            raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be {name.replace('_', ' ')} {limit:g}.")
+
+
+def parse_section(section: type[T], values: Mapping[str, Any] | None, name: str) -> T:
+    """Build a section's dataclass from what params.yaml gives; missing keys take their defaults.
+
+    Raises InputError on an unknown key, a wrong type or a value out of range.
+    """
+    values = {} if values is None else values
+    if not isinstance(values, Mapping):
+        raise InputError(f"{PARAMS_FILE}: {name} must be a section with keys below it.")
+    known = {f.name: f for f in fields(section)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise InputError(f"{PARAMS_FILE}: {name}.{key} is unknown; {name} takes {', '.join(known)}.")
+    hints = get_type_hints(section)
+    arguments = {}
+    for key, value in values.items():
+        arguments[key] = _typed(value, hints[key], f"{name}.{key}")
+        if known[key].metadata:
+            _check_range(arguments[key], known[key].metadata, f"{name}.{key}")
+    return section(**arguments)
+
+
+def load_params(path: Path = PARAMS_FILE) -> dict[str, Any]:
+    """Every section of ``path``, checked: a typo in one section stops every stage before it works for hours.
+
+    Returns {section name: its dataclass}. Raises InputError.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: run from the folder that holds it, with dvc.yaml.") from None
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"{path}{place} is not valid YAML: {getattr(error, 'problem', error)}.") from None
+    if not isinstance(document, Mapping):
+        raise InputError(f"{path} must hold sections ({', '.join(SECTIONS)}), each with keys below it.")
+    for name in document:
+        if name not in SECTIONS:
+            raise InputError(f"{path}: section {name} is unknown; the sections are {', '.join(SECTIONS)}.")
+    return {name: parse_section(section, document.get(name), name) for name, section in SECTIONS.items()}

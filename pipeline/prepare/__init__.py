@@ -1,0 +1,1 @@
+"""From what a user writes to passages, counterfactual names and questions; needs no model."""

@@ -1,0 +1,10 @@
+"""Progress of long work: rate and time left, on standard error."""
+
+from typing import Any
+
+
+def progress_bar(total: int, unit: str, label: str) -> Any:
+    """A tqdm bar; ``unit`` is what is counted. Use as a context manager and call ``update``."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=unit, desc=label, unit_scale=total >= 10_000, dynamic_ncols=True, mininterval=0.5)

@@ -1,0 +1,78 @@
+"""Outputs appear whole or not at all: write beside the place, then rename.
+
+A full disk is the user's to mend, so it is an InputError, and what stood there before still stands.
+"""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+
+WORK = Path(".obliviate")
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def room_on_disk(path: Path) -> Iterator[None]:
+    """Turn "no space left" while writing ``path`` into one sentence. Other OSErrors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise InputError(
+            f"{path}: no room to write it ({os.strerror(error.errno)}); free some disk space and run the stage again, "
+            "finished parts are kept."
+        ) from None
+
+
+@contextmanager
+def published_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``target``; put it in ``target``'s place when the block ends well.
+
+    When the block raises, the new folder is removed and the old one stays.
+    """
+    fresh = target.with_name(f".{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        with room_on_disk(target):
+            yield fresh
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    replace_folder(fresh, target)
+
+
+def replace_folder(fresh: Path, target: Path) -> None:
+    """Rename ``fresh`` to ``target``, whatever stood there; both on one file system."""
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        with room_on_disk(path):
+            fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

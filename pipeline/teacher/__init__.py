@@ -1,0 +1,1 @@
+"""The averaged counterfactual teacher: render, align, score, swap back, average, write shards."""

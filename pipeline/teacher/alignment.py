@@ -1,0 +1,77 @@
+"""Alignment by characters: which boundaries between tokens all renderings of a passage share.
+
+A boundary is known by (segment, character offset in it), which survives the renaming; token lists are never compared. It is
+trained when every rendering has a token boundary there and it does not lie inside a mention. The boundary after the last
+token of a passage is left out: no token follows it. A character split over several tokens has one boundary, after its last.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.segments import Segment
+from pipeline.teacher.rendering import Rendering
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Boundary = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Where the T trained boundaries of a passage lie in its R renderings (the original first)."""
+
+    boundaries: list[Boundary]  # T, in the order of the text
+    positions: "np.ndarray"  # int32 [R, T]: index of the token before the boundary
+    begins_mention: "np.ndarray"  # bool [R, T]: the token after the boundary takes in a mention's first character
+
+
+def boundaries(rendering: Rendering, segments: Sequence[Segment]) -> dict[Boundary, int]:
+    """Every boundary of ``rendering`` outside mentions, with the index of the token before it.
+
+    The end of the prefix counts as the beginning of the first segment. Where a literal meets a mention, the place belongs
+    to the literal; between two mentions, to the second.
+    """
+    starts, ends = rendering.segment_starts, rendering.token_ends
+    found = {}
+    for position, end in enumerate(ends[:-1]):
+        if end < starts[0] or end >= starts[-1] or ends[position + 1] <= end:
+            continue
+        segment = bisect_right(starts, end) - 1
+        offset = end - starts[segment]
+        if offset == 0 and segment > 0 and not segments[segment - 1].mention:
+            segment, offset = segment - 1, end - starts[segment - 1]
+        if segments[segment].mention and offset > 0:
+            continue
+        found[segment, offset] = position
+    return found
+
+
+def _begins_mention(rendering: Rendering, segments: Sequence[Segment], position: int) -> bool:
+    """Whether the token after ``position`` takes in the first character of a mention."""
+    begin, end = rendering.token_ends[position], rendering.token_ends[position + 1]
+    segment = bisect_right(rendering.segment_starts, end - 1) - 1
+    while segment >= 0 and rendering.segment_starts[segment] >= begin:
+        if segments[segment].mention:
+            return True
+        segment -= 1
+    return False
+
+
+def align(renderings: Sequence[Rendering], segments: Sequence[Segment]) -> Alignment:
+    """The boundaries that all ``renderings`` of the same ``segments`` share."""
+    import numpy as np
+
+    found = [boundaries(rendering, segments) for rendering in renderings]
+    shared = sorted(set(found[0]).intersection(*found[1:]), key=lambda b: found[0][b])
+    positions = np.array([[f[b] for b in shared] for f in found], dtype=np.int32).reshape(len(found), len(shared))
+    begins = np.array(
+        [
+            [_begins_mention(r, segments, int(p)) for p in row]
+            for r, row in zip(renderings, positions, strict=True)
+        ],
+        dtype=bool,
+    ).reshape(positions.shape)
+    return Alignment(shared, positions, begins)

@@ -1,0 +1,116 @@
+"""Reverse swap: in each prediction, the mass on the counterfactual name goes back to the original name.
+
+Without it the student would learn to call the target by another name (Liu et al. 2024, section 3.2).
+
+- Where a mention follows, the token that begins the counterfactual name there gives its mass to the token that begins the
+  original name there; both are known from the two tokenizations.
+- Elsewhere (a pronoun stands in the text, but a name would fit) the first tokens of the name's forms give theirs, at the
+  boundaries where more than half of the names give such a token more than 0.1 (the published rule).
+
+Shapes: T positions, N names, k scored tokens, F forms.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.tokenizer import tokenize
+
+if TYPE_CHECKING:
+    import numpy as np
+    from transformers import PreTrainedTokenizerBase
+
+NAME_MASS = 0.1  # a token with more than this is a name the model wants to say
+NAME_SHARE = 0.5  # of the names, more than which must want to
+# What may stand before a name: with and without a space that the tokenizer joins to it.
+_CONTEXTS = ("said ", "said (")
+
+
+def first_token(tokenizer: "PreTrainedTokenizerBase", context: str, name: str) -> int:
+    """The token that takes in the first character of ``name`` when it follows ``context``."""
+    ids, ends = tokenize(tokenizer, context + name)
+    return next(token for token, end in zip(ids, ends, strict=True) if end > len(context))
+
+
+def form_pairs(tokenizer: "PreTrainedTokenizerBase", replacements: Mapping[str, str]) -> list[tuple[int, int]]:
+    """(first token of the counterfactual form, first token of the original form), for every surface form and context.
+
+    A token that begins several forms goes to the first of them; one that begins both names is left out.
+    """
+    pairs: dict[int, int] = {}
+    for original, counterfactual in replacements.items():
+        for context in _CONTEXTS:
+            pairs.setdefault(first_token(tokenizer, context, counterfactual), first_token(tokenizer, context, original))
+    return [(source, goal) for source, goal in pairs.items() if source != goal]
+
+
+def mass_of(ids_Tk: "np.ndarray", probs_Tk: "np.ndarray", tokens_F: Sequence[int]) -> "np.ndarray":
+    """Mass that each position gives to each of ``tokens_F``; 0 where the top k lacks it. Float64 [T, F]."""
+    import numpy as np
+
+    return np.stack([np.where(ids_Tk == token, probs_Tk, 0.0).sum(1) for token in tokens_F], axis=1)
+
+
+def wanted_names(
+    ids_NTk: "np.ndarray", probs_NTk: "np.ndarray", pairs_N: Sequence[Sequence[tuple[int, int]]]
+) -> "np.ndarray":
+    """Where the published rule holds: more than half of the N names have a first token with more than 0.1. Bool [T]."""
+    import numpy as np
+
+    votes = np.zeros(ids_NTk.shape[1], dtype=np.int64)
+    for ids_Tk, probs_Tk, pairs in zip(ids_NTk, probs_NTk, pairs_N, strict=True):
+        if pairs:
+            votes += (mass_of(ids_Tk, probs_Tk, [source for source, _ in pairs]) > NAME_MASS).any(1)
+    return votes > NAME_SHARE * len(pairs_N)
+
+
+def move_mass(
+    ids_Tk: "np.ndarray", probs_Tk: "np.ndarray", sources_T: "np.ndarray", goals_T: "np.ndarray"
+) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+    """Take the mass of ``sources_T[t]`` at each position and append it as one more entry for ``goals_T[t]``.
+
+    A position whose source is negative moves nothing. Returns (ids [T, k + 1], probs [T, k + 1], moved mass [T]). The goal
+    may stand in a row twice; averaging adds the two.
+    """
+    import numpy as np
+
+    hit = (ids_Tk == sources_T[:, None]) & (sources_T >= 0)[:, None]
+    moved_T = np.where(hit, probs_Tk, 0.0).sum(1)
+    ids = np.concatenate([ids_Tk, np.where(sources_T >= 0, goals_T, 0)[:, None].astype(ids_Tk.dtype)], axis=1)
+    probs = np.concatenate([np.where(hit, 0.0, probs_Tk), moved_T[:, None]], axis=1)
+    return ids, probs, moved_T
+
+
+def swap_back(
+    ids_NTk: "np.ndarray",
+    probs_NTk: "np.ndarray",
+    mention_sources_NT: "np.ndarray",
+    mention_goals_T: "np.ndarray",
+    pairs_N: Sequence[Sequence[tuple[int, int]]],
+    movable_T: "np.ndarray",
+) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+    """Apply both parts of the reverse swap.
+
+    ids_NTk, probs_NTk: each name's top k (probabilities, not renormalised). mention_sources_NT: token that begins the
+    counterfactual name after the boundary, -1 where no mention follows. mention_goals_T: token that begins the original
+    name there. pairs_N: form_pairs of each name. movable_T: bool, false before the first mention when no prompt has named
+    anybody.
+    Returns (ids, probs, both [N, T, k + extra], and moved mass, float64 [N, T]); mass is moved, never made.
+    """
+    import numpy as np
+
+    wanted_T = wanted_names(ids_NTk, probs_NTk, pairs_N) & movable_T
+    forms = max((len(pairs) for pairs in pairs_N), default=0)
+    ids_out, probs_out, moved_out = [], [], []
+    for name, pairs in enumerate(pairs_N):
+        sources_T = mention_sources_NT[name]
+        ids, probs, moved_T = move_mass(ids_NTk[name], probs_NTk[name], sources_T, mention_goals_T)
+        padded = [*pairs, *[(-1, -1)] * (forms - len(pairs))]
+        for source, goal in padded:
+            # At a mention its own token has moved already; the other forms may still hold mass.
+            sources = np.where(wanted_T & (sources_T != source), source, -1)
+            ids, probs, more_T = move_mass(ids, probs, sources, np.full_like(sources, goal))
+            moved_T = moved_T + more_T
+        ids_out.append(ids)
+        probs_out.append(probs)
+        moved_out.append(moved_T)
+    return np.stack(ids_out), np.stack(probs_out), np.stack(moved_out)
