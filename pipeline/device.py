@@ -4,7 +4,7 @@ from pipeline.errors import InputError
 
 
 def pick_device(wanted: str) -> str:
-    """"cpu" or "cuda" for ``runtime.device``; auto takes CUDA where there is one. Raises InputError when CUDA is asked in vain."""
+    """The torch device for ``runtime.device``: auto takes CUDA where there is one. Raises InputError when CUDA is not there."""
     import torch
 
     if wanted == "cuda" and not torch.cuda.is_available():

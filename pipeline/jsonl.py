@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.errors import InputError
 
+
 def _is_strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
 
@@ -22,9 +23,7 @@ def _check_field(value: Any, kind: str, place: str) -> None:
         raise InputError(f"{place} must be a non-empty {kind}.")
 
 
-def read_jsonl(
-    path: Path, required: Mapping[str, str], optional: Mapping[str, str]
-) -> list[tuple[int, dict[str, Any]]]:
+def read_jsonl(path: Path, required: Mapping[str, str], optional: Mapping[str, str]) -> list[tuple[int, dict[str, Any]]]:
     """Rows of ``path`` as (line number, object), checked against the fields' kinds.
 
     ``required`` and ``optional`` map a field to "string", "list of strings" or "object of lists of strings"; an optional

@@ -16,7 +16,7 @@ PARAMS_FILE = Path("params.yaml")
 T = TypeVar("T")
 
 
-def _bounded(default: Any, *, at_least: float | None = None, above: float | None = None, at_most: float | None = None):
+def _bounded(default: Any, *, at_least: float | None = None, above: float | None = None, at_most: float | None = None) -> Any:
     """A numeric field with its allowed range."""
     return field(default=default, metadata={"at_least": at_least, "above": above, "at_most": at_most})
 

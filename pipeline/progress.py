@@ -3,6 +3,17 @@
 from typing import Any
 
 
+def quiet_libraries() -> None:
+    """Keep transformers' and vLLM's own bars and notes about their insides off the terminal."""
+    import warnings
+
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    warnings.filterwarnings("ignore", category=FutureWarning)
+
+
 def progress_bar(total: int, unit: str, label: str) -> Any:
     """A tqdm bar; ``unit`` is what is counted. Use as a context manager and call ``update``."""
     from tqdm import tqdm

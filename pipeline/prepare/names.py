@@ -6,22 +6,13 @@ nested, and names that the teacher did not take are left for the floor of the ev
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import InputError
 from pipeline.prepare.targets import Target
+from pipeline.tables import CounterfactualName
 
 POOL_FILE = Path("data/counterfactual_names.txt")
-
-
-@dataclass(frozen=True)
-class CounterfactualName:
-    """One name for one target, with what replaces each of the target's surface forms."""
-
-    target: str
-    name: str
-    replacements: dict[str, str]
 
 
 def read_pool(path: Path = POOL_FILE) -> list[str]:
@@ -55,7 +46,7 @@ def draw_names(target: Target, targets: Sequence[Target], pool: Sequence[str], s
         count = len(next(iter(target.substitutions.values())))
         own = target.substitutions.get(target.name)
         drawn = _from_pool(target, targets, pool, seed) if target.kind == "person" else []
-        names = own if own is not None else [name for name in drawn[:count]]
+        names = own if own is not None else drawn[:count]
         return [
             CounterfactualName(
                 target.name,
@@ -81,7 +72,9 @@ def _from_pool(target: Target, targets: Sequence[Target], pool: Sequence[str], s
         names.append(given if count == 1 else " ".join([given, *middle, family]))
     names = list(dict.fromkeys(names))
     if not names:
-        raise InputError(f"{POOL_FILE}: no name is left for {target.name!r} once those that share a word with a target are out.")
+        raise InputError(
+            f"{POOL_FILE}: no name is left for {target.name!r} once those that share a word with a target are out."
+        )
     return names
 
 

@@ -1,23 +1,14 @@
 """Passages: chunks of a few sentences, the unit of scoring and training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.jsonl import read_jsonl
 from pipeline.prepare.targets import Target
 from pipeline.segments import Segment, split_mentions
+from pipeline.tables import Passage
 
 RETAIN_FILE = Path("data/retain_passages.jsonl")
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A chunk of a document about ``target`` (kind "forget"), or a text on another subject (kind "retain")."""
-
-    target: str
-    kind: str
-    segments: tuple[Segment, ...]
 
 
 def split_sentences(text: str, language: str) -> list[str]:

@@ -7,9 +7,9 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.jsonl import read_jsonl
 from pipeline.prepare.targets import Target
+from pipeline.tables import SPLITS
 
 QUESTIONS_FILE = Path("data/questions.jsonl")
-SPLITS = ("forget", "hard_retain", "general_retain")
 
 
 def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Path = QUESTIONS_FILE) -> list[dict[str, Any]]:

@@ -96,7 +96,9 @@ def _check_substitutions(target: Target, place: str) -> None:
         if form not in target.surface_forms:
             raise InputError(f"{place}: 'substitutions' replaces {form!r}, which is no surface form of {target.name!r}.")
     if len(set(counts.values())) > 1:
-        raise InputError(f"{place}: 'substitutions' must give every surface form the same number of replacements, not {counts}.")
+        raise InputError(
+            f"{place}: 'substitutions' must give every surface form the same number of replacements, not {counts}."
+        )
     missing = [form for form in target.surface_forms if form not in counts]
     if target.kind == "other" and missing:
         raise InputError(

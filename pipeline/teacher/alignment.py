@@ -68,10 +68,7 @@ def align(renderings: Sequence[Rendering], segments: Sequence[Segment]) -> Align
     shared = sorted(set(found[0]).intersection(*found[1:]), key=lambda b: found[0][b])
     positions = np.array([[f[b] for b in shared] for f in found], dtype=np.int32).reshape(len(found), len(shared))
     begins = np.array(
-        [
-            [_begins_mention(r, segments, int(p)) for p in row]
-            for r, row in zip(renderings, positions, strict=True)
-        ],
+        [[_begins_mention(r, segments, int(p)) for p in row] for r, row in zip(renderings, positions, strict=True)],
         dtype=bool,
     ).reshape(positions.shape)
     return Alignment(shared, positions, begins)

@@ -1,6 +1,7 @@
 """All shards of a run: render, then shard by shard score, average and write, taking up what an earlier run finished."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,9 @@ from pipeline.engines.interface import Engine, Progress, check_limits, open_engi
 from pipeline.errors import InputError
 from pipeline.fingerprint import file_sha256, json_fingerprint, model_fingerprint, tokenizer_fingerprint
 from pipeline.params import RuntimeParams, TeacherParams
-from pipeline.prepare.names import CounterfactualName
-from pipeline.prepare.passages import Passage
 from pipeline.progress import progress_bar
 from pipeline.publish import published_folder, write_json
+from pipeline.tables import CounterfactualName, Passage
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, teach
 from pipeline.teacher.shards import FORMAT_VERSION, passage_table, write_shard
 from pipeline.teacher.work import ShardWork
@@ -112,7 +112,7 @@ def _score_shards(
     with progress_bar(tokens, "tok", "teacher") as bar:
         for index in waiting:
             tables = _teach_shard(engine, params, rendered, shards[index], tokenizer, bar.update)
-            work.write(index, lambda path, tables=tables: write_shard(path, tables, facts))
+            work.write(index, partial(write_shard, tables=tables, facts=facts))
 
 
 def _teach_shard(

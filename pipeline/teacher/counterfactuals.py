@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.engines.interface import Scores
 from pipeline.params import TeacherParams
-from pipeline.prepare.names import CounterfactualName
-from pipeline.prepare.passages import Passage
+from pipeline.tables import CounterfactualName, Passage
 from pipeline.teacher.alignment import Alignment, align
 from pipeline.teacher.average import Averaged, average
 from pipeline.teacher.rendering import Rendering, prompt_prefix, render

@@ -50,9 +50,7 @@ def mass_of(ids_Tk: "np.ndarray", probs_Tk: "np.ndarray", tokens_F: Sequence[int
     return np.stack([np.where(ids_Tk == token, probs_Tk, 0.0).sum(1) for token in tokens_F], axis=1)
 
 
-def wanted_names(
-    ids_NTk: "np.ndarray", probs_NTk: "np.ndarray", pairs_N: Sequence[Sequence[tuple[int, int]]]
-) -> "np.ndarray":
+def wanted_names(ids_NTk: "np.ndarray", probs_NTk: "np.ndarray", pairs_N: Sequence[Sequence[tuple[int, int]]]) -> "np.ndarray":
     """Where the published rule holds: more than half of the N names have a first token with more than 0.1. Bool [T]."""
     import numpy as np
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from pipeline.teacher.counterfactuals import RenderedPassage, TaughtPassage
 
-TEACHER = Path("data/teacher")
 FORMAT_VERSION = 1
 FOOTER_KEY = b"obliviate"
 _DICTIONARY = ["target", "kind", "token", "next_token"]
@@ -114,7 +113,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path} is missing; run the teacher stage first (dvc repro teacher).")
     manifest = json.loads(path.read_text(encoding="utf-8"))
     if manifest.get("format_version") != FORMAT_VERSION:
-        raise InputError(f"{path} has format version {manifest.get('format_version')}, not {FORMAT_VERSION}; make the shards anew.")
+        raise InputError(
+            f"{path} has format version {manifest.get('format_version')}, not {FORMAT_VERSION}; make the shards anew."
+        )
     return manifest
 
 

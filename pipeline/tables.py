@@ -1,17 +1,35 @@
-"""The three Parquet files that prepare hands on, written and read."""
+"""The three Parquet files that prepare hands on: their rows, written and read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.prepare.names import CounterfactualName
-from pipeline.prepare.passages import Passage
+from pipeline.paths import PREPARED
 from pipeline.segments import Segment
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PREPARED = Path("data/prepared")
+SPLITS = ("forget", "hard_retain", "general_retain")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A chunk of a document about ``target`` (kind "forget"), or a text on another subject (kind "retain")."""
+
+    target: str
+    kind: str
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class CounterfactualName:
+    """One name for one target, with what replaces each of the target's surface forms."""
+
+    target: str
+    name: str
+    replacements: dict[str, str]
 
 
 def _schemas() -> dict[str, "pa.Schema"]:
@@ -21,7 +39,13 @@ def _schemas() -> dict[str, "pa.Schema"]:
     segment = pa.struct([("text", pa.string()), ("mention", pa.bool_())])
     return {
         "passages": pa.schema(
-            {"passage": pa.int32(), "target": pa.string(), "kind": pa.string(), "text": pa.string(), "segments": pa.list_(segment)}
+            {
+                "passage": pa.int32(),
+                "target": pa.string(),
+                "kind": pa.string(),
+                "text": pa.string(),
+                "segments": pa.list_(segment),
+            }
         ),
         "counterfactual_names": pa.schema(
             {"target": pa.string(), "index": pa.int32(), "name": pa.string(), "surface_forms": strings, "replacements": strings}

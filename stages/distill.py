@@ -1,0 +1,36 @@
+"""Stage distill: train the student on the teacher's shards.
+
+python -m stages.distill
+"""
+
+import click
+
+
+@click.command(help=__doc__)
+def main() -> None:
+    from pipeline.device import pick_device
+    from pipeline.distill.curve import epoch_mean, write_curve
+    from pipeline.distill.data import check_same_model
+    from pipeline.distill.loop import train
+    from pipeline.distill.student import Student
+    from pipeline.params import load_params
+    from pipeline.paths import BASE_MODEL, STUDENT, TEACHER
+    from pipeline.publish import published_folder
+
+    params = load_params()
+    check_same_model(TEACHER, BASE_MODEL)
+    student = Student(BASE_MODEL, pick_device(params["runtime"].device))
+    curve = train(student, TEACHER, params["distill"], params["runtime"])
+    with published_folder(STUDENT) as folder:
+        student.save(folder)
+    write_curve(curve)
+    last = params["distill"].epochs - 1
+    click.echo(f"{STUDENT}: {len(curve)} steps over {last + 1} epochs")
+    click.echo(
+        f"forget KL {epoch_mean(curve, 0, 'forget_kl'):.3f} nats in the first epoch, "
+        f"{epoch_mean(curve, last, 'forget_kl'):.3f} in the last; retain KL {epoch_mean(curve, last, 'retain_kl'):.3f} in the last"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Print a passage token by token: what the base model says next, and the teacher's top 5.
+
+python -m stages.inspect 0
+"""
+
+import click
+
+
+@click.command(help=__doc__)
+@click.argument("passage", type=click.IntRange(min=0))
+@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="Teacher's tokens to print.")
+def main(passage: int, top: int) -> None:
+    from pipeline.params import load_params
+    from pipeline.paths import BASE_MODEL, TEACHER
+    from pipeline.teacher.inspection import passage_lines
+
+    for line in passage_lines(TEACHER, BASE_MODEL, passage, top, load_params()["runtime"]):
+        click.echo(line)
+
+
+if __name__ == "__main__":
+    main()
