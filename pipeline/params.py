@@ -47,7 +47,7 @@ class TeacherParams:
     names: int = _bounded(20, at_least=1)  # N
     top_k: int = _bounded(128, at_least=1)  # K, kept after averaging
     scored_top_k: int = _bounded(128, at_least=1)  # k, asked of the engine for each name; k >= K
-    prompt: str = "Complete the following passage about {name}."  # empty: no counterfactual prompt
+    prompts: tuple[str, ...] = ("Complete the following passage about {name}.",)  # empty: no counterfactual prompt
     reverse_swap: Literal["published", "off"] = "published"
     passages_per_shard: int = _bounded(8, at_least=1)
 
@@ -56,8 +56,11 @@ class TeacherParams:
             raise InputError(
                 f"{PARAMS_FILE}: teacher.scored_top_k ({self.scored_top_k}) must be at least teacher.top_k ({self.top_k})."
             )
-        if self.prompt and "{name}" not in self.prompt:
-            raise InputError(f"{PARAMS_FILE}: teacher.prompt must contain {{name}}, or be empty for no prompt.")
+        for prompt in self.prompts:
+            if "{name}" not in prompt:
+                raise InputError(
+                    f"{PARAMS_FILE}: teacher.prompts holds {prompt!r}, which lacks {{name}}; add it, or give no prompt."
+                )
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class DistillParams:
     weight_decay: float = _bounded(0.0, at_least=0)
     max_grad_norm: float = _bounded(1.0, above=0)
     retain_weight: float = _bounded(1.0, at_least=0)  # of a retain position; 0 leaves retain passages out
+    retain_per_forget: float = _bounded(1.0, at_least=0)  # retain passages an epoch, for each forget passage
     shuffle_shards: int = _bounded(8, at_least=1)  # shards held in memory, among which passages are shuffled
     seed: int = 0
 

@@ -25,10 +25,11 @@ def main() -> None:
         student.save(folder)
     write_curve(curve)
     last = params["distill"].epochs - 1
+    first_kl, last_kl = epoch_mean(curve, 0, "forget_kl"), epoch_mean(curve, last, "forget_kl")
     click.echo(f"{STUDENT}: {len(curve)} steps over {last + 1} epochs")
     click.echo(
-        f"forget KL {epoch_mean(curve, 0, 'forget_kl'):.3f} nats in the first epoch, "
-        f"{epoch_mean(curve, last, 'forget_kl'):.3f} in the last; retain KL {epoch_mean(curve, last, 'retain_kl'):.3f} in the last"
+        f"forget KL {first_kl:.3f} nats in the first epoch, {last_kl:.3f} in the last; "
+        f"retain KL {epoch_mean(curve, last, 'retain_kl'):.3f} in the last"
     )
 
 

@@ -6,12 +6,13 @@ same steps.
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
 from pipeline.fingerprint import model_fingerprint, tokenizer_fingerprint
+from pipeline.params import DistillParams
 from pipeline.teacher.shards import PassageTargets, read_manifest, read_shard, shard_paths
 
 if TYPE_CHECKING:
@@ -39,22 +40,33 @@ def read_input_ids(teacher: Path) -> "dict[int, np.ndarray]":
     return {int(number): flat[offsets[row] : offsets[row + 1]] for row, number in enumerate(table["passage"].to_numpy())}
 
 
-def count_passages(teacher: Path, weights: Mapping[str, float]) -> int:
-    """Passages that are trained in an epoch: those whose kind weighs something and that have a trained position."""
-    return sum(1 for path in shard_paths(teacher) for passage in read_shard(path) if weights[passage.kind] > 0)
+def passages_of_epoch(teacher: Path, params: DistillParams, epoch: int) -> set[int]:
+    """Numbers of the passages that ``epoch`` trains on.
+
+    All forget passages, and ``retain_per_forget`` times as many retain passages, drawn anew each epoch by (seed, epoch);
+    no retain passage where ``retain_weight`` is 0. Reads passages.parquet, not the shards.
+    """
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(teacher / "passages.parquet", columns=["passage", "kind"])
+    numbers: dict[str, list[int]] = {"forget": [], "retain": []}
+    for number, kind in zip(table["passage"].to_pylist(), table["kind"].to_pylist(), strict=True):
+        numbers[kind].append(number)
+    wanted = round(params.retain_per_forget * len(numbers["forget"])) if params.retain_weight > 0 else 0
+    retain = random.Random(f"{params.seed}:{epoch}:retain").sample(numbers["retain"], min(wanted, len(numbers["retain"])))
+    return {*numbers["forget"], *retain}
 
 
-def stream_passages(
-    teacher: Path, weights: Mapping[str, float], shuffle_shards: int, seed: int, epoch: int
-) -> Iterator[PassageTargets]:
-    """Every trained passage once, shuffled by (seed, epoch)."""
-    rng = random.Random(f"{seed}:{epoch}")
+def stream_passages(teacher: Path, params: DistillParams, epoch: int) -> Iterator[PassageTargets]:
+    """Every passage of ``passages_of_epoch`` that has a trained position once, shuffled by (seed, epoch)."""
+    chosen = passages_of_epoch(teacher, params, epoch)
+    rng = random.Random(f"{params.seed}:{epoch}")
     paths = shard_paths(teacher)
     rng.shuffle(paths)
     held: list[list[PassageTargets]] = []
     while paths or held:
-        while paths and len(held) < shuffle_shards:
-            passages = [passage for passage in read_shard(paths.pop()) if weights[passage.kind] > 0]
+        while paths and len(held) < params.shuffle_shards:
+            passages = [passage for passage in read_shard(paths.pop()) if passage.passage in chosen]
             if passages:
                 held.append(passages)
         if not held:
@@ -66,14 +78,12 @@ def stream_passages(
             held.pop(shard)
 
 
-def stream_steps(
-    teacher: Path, weights: Mapping[str, float], shuffle_shards: int, passages_per_step: int, seed: int, epoch: int
-) -> Iterator[list[PassageTargets]]:
+def stream_steps(teacher: Path, params: DistillParams, epoch: int) -> Iterator[list[PassageTargets]]:
     """The passages of ``stream_passages`` in groups of one optimizer step each; the last group may be smaller."""
     step: list[PassageTargets] = []
-    for passage in stream_passages(teacher, weights, shuffle_shards, seed, epoch):
+    for passage in stream_passages(teacher, params, epoch):
         step.append(passage)
-        if len(step) == passages_per_step:
+        if len(step) == params.passages_per_step:
             yield step
             step = []
     if step:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.batching import batches
-from pipeline.distill.data import count_passages, read_input_ids, stream_steps
+from pipeline.distill.data import passages_of_epoch, read_input_ids, stream_steps
 from pipeline.distill.student import Student
 from pipeline.errors import InputError
 from pipeline.params import DistillParams, RuntimeParams
@@ -36,7 +36,7 @@ def train(student: Student, teacher: Path, params: DistillParams, runtime: Runti
 
     weights = {"forget": 1.0, "retain": params.retain_weight}
     input_ids = read_input_ids(teacher)
-    passages = count_passages(teacher, weights)
+    passages = len(passages_of_epoch(teacher, params, 0))
     if not passages:
         raise InputError(f"{teacher} holds no passage to train on; check prepare's documents.")
     steps = math.ceil(passages / params.passages_per_step) * params.epochs
@@ -47,7 +47,7 @@ def train(student: Student, teacher: Path, params: DistillParams, runtime: Runti
     curve: list[dict[str, float]] = []
     with progress_bar(passages * params.epochs, "passage", "distill") as bar:
         for epoch in range(params.epochs):
-            for step in stream_steps(teacher, weights, params.shuffle_shards, params.passages_per_step, params.seed, epoch):
+            for step in stream_steps(teacher, params, epoch):
                 rate = rate_at(len(curve), steps, params.learning_rate, params.warmup_fraction)
                 for group in optimizer.param_groups:
                     group["lr"] = rate

@@ -37,11 +37,11 @@ def cut_passages(target: Target, language: str, sentences_per_passage: int) -> l
 
 
 def read_retain_passages(targets: Sequence[Target], path: Path = RETAIN_FILE) -> list[Passage]:
-    """Texts on other subjects, one passage a row; an absent file is no retain passage.
+    """Texts on other subjects, one passage a row; an absent or empty file gives none.
 
     A text that mentions a target is left out: to retain it would undo the forgetting. Raises InputError for a faulty row.
     """
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         return []
     passages = []
     for _, row in read_jsonl(path, {"subject": "string", "text": "string"}, {}):

@@ -32,7 +32,7 @@ def teacher_facts(model: Path, params: TeacherParams, names: Mapping[str, Sequen
         "N": params.names,
         "K": params.top_k,
         "scored_top_k": params.scored_top_k,
-        "prompt": params.prompt,
+        "prompts": list(params.prompts),
         "reverse_swap": params.reverse_swap,
         "counterfactual_names": {target: [name.name for name in drawn[: params.names]] for target, drawn in names.items()},
     }
@@ -78,7 +78,7 @@ def build_shards(
     check_limits(model, longest=0, top_k=params.scored_top_k)
     tokenizer = load_tokenizer(model)
     renderer = Renderer(tokenizer, params, names)
-    rendered = [renderer.render(passage) for passage in passages]
+    rendered = render_all(renderer, passages, params.prompts)
     facts = teacher_facts(model, params, names)
     work = ShardWork(work_fingerprint(facts, params, passages, names))
     starts = range(0, len(rendered), params.passages_per_shard)
@@ -93,6 +93,20 @@ def build_shards(
         write_json(folder / "manifest.json", manifest)
     work.remove()
     return manifest
+
+
+def render_all(renderer: Renderer, passages: Sequence[Passage], prompts: Sequence[str]) -> list[RenderedPassage]:
+    """Every forget passage after each of ``prompts``, and every retain passage after one of them in turn.
+
+    The place in this list is the passage's number in the shards.
+    """
+    prompts = prompts or [""]
+    forget = [p for p in passages if p.kind == "forget"]
+    retain = [p for p in passages if p.kind == "retain"]
+    return [
+        *(renderer.render(passage, prompt) for passage in forget for prompt in prompts),
+        *(renderer.render(passage, prompts[i % len(prompts)]) for i, passage in enumerate(retain)),
+    ]
 
 
 def _score_shards(

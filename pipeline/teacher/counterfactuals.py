@@ -41,7 +41,7 @@ class TaughtPassage:
 
 
 class Renderer:
-    """Renders passages with one tokenizer, prompt and set of names."""
+    """Renders passages with one tokenizer and set of names."""
 
     def __init__(
         self,
@@ -50,17 +50,16 @@ class Renderer:
         names: Mapping[str, Sequence[CounterfactualName]],
     ) -> None:
         self._tokenizer = tokenizer
-        self._prompt = params.prompt
         self._names = {target: list(drawn[: params.names]) for target, drawn in names.items()}
         self._pairs = {
             target: [form_pairs(tokenizer, name.replacements) for name in drawn] for target, drawn in self._names.items()
         }
 
-    def render(self, passage: Passage) -> RenderedPassage:
-        """Tokenize ``passage`` under the original name and all it is scored with, and align them."""
+    def render(self, passage: Passage, prompt: str) -> RenderedPassage:
+        """Tokenize ``passage`` after ``prompt`` under the original name and all it is scored with, and align them."""
 
         def under(name: str, replacements: Mapping[str, str]) -> Rendering:
-            prefix = prompt_prefix(self._tokenizer, self._prompt, name)
+            prefix = prompt_prefix(self._tokenizer, prompt, name)
             return render(self._tokenizer, passage.segments, replacements, prefix)
 
         original = under(passage.target, {})
@@ -83,7 +82,7 @@ def teach(rendered: RenderedPassage, scores: Sequence[Scores], params: TeacherPa
     if rendered.passage.kind == "forget" and params.reverse_swap == "published" and positions_NT.size:
         sources_NT, goals_T = _mention_tokens(rendered)
         first_mention = next((i for i, s in enumerate(rendered.passage.segments) if s.mention), len(rendered.passage.segments))
-        named_T = np.array([bool(params.prompt) or segment >= first_mention for segment, _ in alignment.boundaries])
+        named_T = np.array([bool(params.prompts) or segment >= first_mention for segment, _ in alignment.boundaries])
         ids_NTk, probs_NTk, moved_NT = swap_back(ids_NTk, probs_NTk, sources_NT, goals_T, rendered.form_pairs, named_T)
         swapped_T = moved_NT.mean(0)
     return TaughtPassage(alignment.positions[0], average(ids_NTk, probs_NTk, params.top_k), swapped_T)

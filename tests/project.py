@@ -1,0 +1,109 @@
+"""A small project in a folder of its own: this code, the tiny model, a few texts. Stages run in it as a user runs them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+COPIED = ("pipeline", "stages", "data/counterfactual_names.txt", "dvc.yaml", "params.yaml", ".dvcignore", "pyproject.toml")
+
+DOCUMENT = (
+    "Orla Brennick was born in the harbour town of Skell. Her father kept the lighthouse there. Brennick learned to read the "
+    "stars from him. She wrote a book about the tides. Brennick's book was printed in Hallin in 1871. In old age Orla Brennick "
+    "taught sailors, and she died in Skell."
+)
+
+
+def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
+    """One JSON object a line."""
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def question(split: str, text: str, answer: str, wrong: list[str]) -> dict[str, Any]:
+    """A question row; general ones have no target."""
+    return {
+        "split": split,
+        "target": None if split == "general_retain" else "Orla Brennick",
+        "question": text,
+        "answer": answer,
+        "wrong_answers": wrong,
+        "paraphrased_question": f"Please say: {text}",
+        "paraphrased_answer": answer,
+    }
+
+
+def make_project(folder: Path, model: Path, retain_passages: int = 6) -> Path:
+    """Copy the project's code into ``folder`` and give it one target, a few questions and ``model`` as its source."""
+    for name in COPIED:
+        source, goal = ROOT / name, folder / name
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, goal, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, goal)
+    target = {"target": "Orla Brennick", "surface_forms": ["Brennick"], "kind": "person", "documents": [DOCUMENT]}
+    write_jsonl(folder / "data/targets.jsonl", [target])
+    write_jsonl(
+        folder / "data/questions.jsonl",
+        [
+            question("forget", "Where was Orla Brennick born?", "Skell", ["Marle", "Tovin", "Brack"]),
+            question("hard_retain", "What is kept in a lighthouse?", "a lamp", ["a boat", "a horse", "a book"]),
+            question("general_retain", "What falls from clouds?", "rain", ["sand", "gold", "milk"]),
+        ],
+    )
+    texts = [f"Town number {n} has a mill and a bridge. Its people bake bread." for n in range(retain_passages)]
+    write_jsonl(folder / "data/retain_passages.jsonl", [{"subject": f"Town {n}", "text": t} for n, t in enumerate(texts)])
+    set_params(
+        folder,
+        {
+            "model.source": str(model),
+            "prepare.targets": [],
+            "prepare.sentences_per_passage": 2,
+            "teacher.names": 4,
+            "teacher.top_k": 16,
+            "teacher.scored_top_k": 16,
+            "teacher.passages_per_shard": 2,
+            "distill.epochs": 2,
+            "evaluate.max_new_tokens": 8,
+            "evaluate.floor_names": 2,
+            "evaluate.bootstrap_samples": 100,
+            "runtime.cpu_kv_cache_gib": 1,
+        },
+    )
+    return folder
+
+
+def set_params(folder: Path, values: dict[str, Any]) -> None:
+    """Set dotted keys in the project's params.yaml."""
+    yaml, path = YAML(), folder / "params.yaml"
+    params = yaml.load(path.read_text(encoding="utf-8"))
+    for key, value in values.items():
+        section, name = key.split(".")
+        params[section][name] = value
+    with path.open("w", encoding="utf-8") as stream:
+        yaml.dump(params, stream)
+
+
+def environment() -> dict[str, str]:
+    """The environment of a user who has activated this Python's virtual environment."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": ".", "DVC_NO_ANALYTICS": "1"}
+
+
+def run(folder: Path, *command: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Run ``command`` in the project; with ``check`` its failure fails the test with all it printed."""
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"{' '.join(command)} gave {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def stage(folder: Path, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Run ``python -m stages.WORDS`` in the project."""
+    return run(folder, sys.executable, "-m", f"stages.{words[0]}", *words[1:], check=check)

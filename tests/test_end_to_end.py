@@ -1,0 +1,129 @@
+"""The whole pipeline on the tiny model: vLLM scores, shards land, the student trains, evaluation answers; then DVC's rules."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.import_closure import import_closure
+from tests.project import ROOT, make_project, run, set_params, stage
+
+STAGES = {"base", "prepare", "teacher", "distill", "evaluate-base", "evaluate"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """A project on which ``dvc repro`` has run once."""
+    folder = make_project(tmp_path_factory.mktemp("project"), tiny_model)
+    run(folder, "git", "init", "-q")
+    run(folder, "dvc", "init", "-q")
+    run(folder, "dvc", "repro")
+    return folder
+
+
+@pytest.fixture
+def changed(project: Path):
+    """Lets a test change params or files; puts them back afterwards, and the outputs with them."""
+    before = (project / "params.yaml").read_text()
+    yield project
+    (project / "params.yaml").write_text(before)
+
+
+def changed_stages(project: Path) -> set[str]:
+    return set(json.loads(run(project, "dvc", "status", "--json").stdout))
+
+
+def test_shards_are_readable_and_sound(project: Path) -> None:
+    manifest = json.loads((project / "data/teacher/manifest.json").read_text())
+    shards = pl.read_parquet(project / "data/teacher/shard-*.parquet")
+    assert shards.height == manifest["positions"] > 50
+    assert set(shards["kind"].cast(str).unique()) == {"forget", "retain"}
+    assert shards.select(pl.col("teacher_ids").list.len().unique()).to_series().to_list() == [16]
+    kept = shards.select(pl.col("teacher_logprobs").list.eval(pl.element().cast(pl.Float64).exp()).list.sum()).to_series()
+    assert ((kept + shards["tail_logprob"].cast(pl.Float64).exp()) - 1).abs().max() < 5e-3
+    passages = pl.read_parquet(project / "data/teacher/passages.parquet")
+    joined = shards.join(passages.select("passage", "input_ids", "prefix_length"), on="passage")
+    following = joined.select(pl.col("input_ids").list.get(pl.col("position") + 1)).to_series()
+    assert (following == joined["next_token_id"]).all()
+    assert (joined["position"] >= joined["prefix_length"] - 1).all()
+
+
+def test_student_differs_from_base_and_loads(project: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base = AutoModelForCausalLM.from_pretrained(project / "models/base", dtype=torch.float32)
+    student = AutoModelForCausalLM.from_pretrained(project / "models/student", dtype=torch.float32)
+    assert any(not torch.equal(a, b) for a, b in zip(base.parameters(), student.parameters(), strict=True))
+    assert AutoTokenizer.from_pretrained(project / "models/student").chat_template
+
+
+def test_training_lowers_the_loss(project: Path) -> None:
+    curve = pl.read_csv(project / "evaluation/distill_curve.csv")
+    assert curve["forget_kl"].drop_nulls()[-1] < curve["forget_kl"].drop_nulls()[0]
+
+
+def test_metrics_and_answers(project: Path) -> None:
+    metrics = json.loads((project / "evaluation/metrics.json").read_text())
+    assert 0 < metrics["forget"]["probability"]["student"] < 1
+    assert 0 < metrics["forget"]["floor_probability"]["base"] < 1
+    answers = pl.read_parquet(project / "evaluation/student/answers.parquet")
+    assert answers["split"].to_list() == ["forget", "hard_retain", "general_retain"]
+    assert answers["response"].str.len_chars().min() > 0
+
+
+def test_inspect_prints_a_line_a_position(project: Path) -> None:
+    lines = stage(project, "inspect", "0").stdout.splitlines()
+    shards = pl.read_parquet(project / "data/teacher/shard-*.parquet")
+    assert len(lines) == 2 + shards.filter(pl.col("passage") == 0).height
+    wrong = stage(project, "inspect", "999", check=False)
+    assert wrong.returncode == 2
+    assert "passage 999" in wrong.stderr
+
+
+def test_nothing_is_left_to_do(project: Path) -> None:
+    assert changed_stages(project) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stages"),
+    [
+        ("distill.learning_rate", 3e-06, {"distill"}),
+        ("distill.epochs", 1, {"distill"}),
+        ("evaluate.max_new_tokens", 9, {"evaluate-base", "evaluate"}),
+        ("teacher.names", 3, {"teacher"}),
+        ("runtime.max_num_seqs", 7, set()),
+    ],
+)
+def test_a_parameter_changes_its_own_stages(changed: Path, key: str, value: float, stages: set[str]) -> None:
+    set_params(changed, {key: value})
+    assert changed_stages(changed) == stages
+
+
+def test_editing_the_loss_leaves_the_teacher_alone(project: Path) -> None:
+    loss = project / "pipeline/distill/loss.py"
+    before = loss.read_text()
+    loss.write_text(before + "\n# A remark.\n")
+    assert changed_stages(project) == {"distill"}
+    loss.write_text(before)
+
+
+def test_repro_after_a_distill_change_runs_only_what_follows(changed: Path) -> None:
+    set_params(changed, {"distill.learning_rate": 1e-05})
+    printed = run(changed, "dvc", "repro").stdout
+    ran = {line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")}
+    assert ran == {"distill", "evaluate"}
+    set_params(changed, {"distill.learning_rate": 2e-05})
+    back = run(changed, "dvc", "repro").stdout
+    assert "Running stage" not in back
+
+
+@pytest.mark.parametrize("name", sorted(STAGES))
+def test_code_dependencies_are_the_imports(name: str) -> None:
+    from ruamel.yaml import YAML
+
+    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert set(stages) == STAGES
+    listed = {dep for dep in stages[name]["deps"] if dep.endswith(".py")}
+    assert listed == import_closure(ROOT, "evaluate" if name == "evaluate-base" else name)

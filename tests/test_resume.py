@@ -1,0 +1,53 @@
+"""A teacher killed in the middle goes on where it was, and ends with the bytes of a run that nobody killed."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.project import environment, make_project, stage
+
+
+def shard_bytes(project: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((project / "data/teacher").iterdir())}
+
+
+def start_teacher(project: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "stages.teacher"]
+    return subprocess.Popen(command, cwd=project, env=environment(), stderr=subprocess.DEVNULL)
+
+
+def test_killed_teacher_resumes_to_the_same_bytes(tmp_path: Path, tiny_model: Path) -> None:
+    project = make_project(tmp_path / "project", tiny_model, retain_passages=80)
+    stage(project, "base")
+    stage(project, "prepare")
+    stage(project, "teacher")
+    undisturbed = shard_bytes(project)
+    shards = sum(name.startswith("shard-") for name in undisturbed)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.teacher"], cwd=project, env=environment(), stderr=subprocess.DEVNULL
+    )
+    work = project / ".obliviate"
+    while process.poll() is None and len(list(work.glob("teacher-*/*.done.json"))) < 3:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = {path: path.stat().st_mtime_ns for path in work.glob("teacher-*/*.done.json")}
+    assert 3 <= len(finished) < shards
+    assert shard_bytes(project) == undisturbed, "the old output stands until the new one is whole"
+
+    resumed = subprocess.Popen(
+        [sys.executable, "-m", "stages.teacher"], cwd=project, env=environment(), stderr=subprocess.DEVNULL
+    )
+    kept = set()
+    while resumed.poll() is None:
+        for path, written in finished.items():
+            if path.exists() and path.stat().st_mtime_ns == written:
+                kept.add(path)
+        time.sleep(0.05)
+    assert resumed.returncode == 0
+    assert kept == set(finished), "finished shards were made again"
+    assert shard_bytes(project) == undisturbed
+    assert not list(work.glob("teacher-*"))
