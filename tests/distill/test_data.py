@@ -1,0 +1,133 @@
+"""Steps streamed from a teacher folder."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.distill.data import check_same_model, passages_of_epoch, read_input_ids, stream_passages, stream_steps
+from pipeline.errors import InputError
+from pipeline.fingerprint import model_fingerprint, tokenizer_fingerprint
+from pipeline.params import DistillParams
+from pipeline.segments import Segment
+from pipeline.tables import Passage
+from pipeline.teacher.alignment import align
+from pipeline.teacher.average import average
+from pipeline.teacher.counterfactuals import RenderedPassage, TaughtPassage
+from pipeline.teacher.rendering import render
+from pipeline.teacher.shards import FORMAT_VERSION, passage_table, write_shard
+from tests.tiny import train_byte_bpe
+
+FORGET, RETAIN, PER_SHARD = 11, 7, 3
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """11 forget and 7 retain passages in shards of 3."""
+    folder, tokenizer, rng = tmp_path_factory.mktemp("teacher"), train_byte_bpe(), np.random.default_rng(0)
+    tables, rows = [], []
+    for number in range(FORGET + RETAIN):
+        kind = "forget" if number < FORGET else "retain"
+        segments = (Segment(f"Town number {number} has a mill.", False),)
+        original = render(tokenizer, segments, {}, "")
+        alignment = align([original, original], segments)
+        positions = alignment.positions[0]
+        ids = np.array([[rng.permutation(300)[:4] for _ in positions]], dtype=np.int32)
+        averaged = average(ids, rng.dirichlet(np.ones(5), (1, len(positions)))[:, :, :4], 4)
+        rendered = RenderedPassage(Passage("x", kind, segments), original, [original], alignment, [[]])
+        taught = TaughtPassage(positions, averaged, np.zeros(len(positions)))
+        tables.append(passage_table(number, rendered, taught, tokenizer))
+        rows.append({"passage": number, "kind": kind, "input_ids": original.input_ids})
+    for index, start in enumerate(range(0, len(tables), PER_SHARD)):
+        write_shard(folder / f"shard-{index:05d}.parquet", tables[start : start + PER_SHARD], {})
+    schema = pa.schema({"passage": pa.int32(), "kind": pa.string(), "input_ids": pa.list_(pa.int32())})
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "passages.parquet")
+    return folder
+
+
+def order(teacher: Path, params: DistillParams, epoch: int = 0) -> list[int]:
+    return [passage.passage for passage in stream_passages(teacher, params, epoch)]
+
+
+@pytest.mark.parametrize("shuffle_shards", [1, 2, 6, 100])
+def test_every_passage_once_an_epoch(teacher: Path, shuffle_shards: int) -> None:
+    params = DistillParams(shuffle_shards=shuffle_shards)
+    for epoch in range(2):
+        assert sorted(order(teacher, params, epoch)) == list(range(FORGET + RETAIN))
+
+
+@pytest.mark.parametrize("shuffle_shards", [1, 100])
+def test_the_same_seed_gives_the_same_order(teacher: Path, shuffle_shards: int) -> None:
+    params = DistillParams(shuffle_shards=shuffle_shards)
+    first = order(teacher, params)
+    assert first == order(teacher, params)
+    assert first != sorted(first)
+    assert first != order(teacher, params, 1)
+    assert first != order(teacher, DistillParams(shuffle_shards=shuffle_shards, seed=1))
+
+
+def test_no_more_than_the_wanted_shards_are_mixed(teacher: Path) -> None:
+    shards = [number // PER_SHARD for number in order(teacher, DistillParams(shuffle_shards=1))]
+    assert all(len(set(shards[start : start + PER_SHARD])) == 1 for start in range(0, len(shards), PER_SHARD))
+    mixed = [number // PER_SHARD for number in order(teacher, DistillParams(shuffle_shards=100))]
+    assert any(len(set(mixed[start : start + PER_SHARD])) > 1 for start in range(0, len(mixed), PER_SHARD))
+
+
+def test_retain_weight_zero_leaves_retain_out(teacher: Path) -> None:
+    passages = list(stream_passages(teacher, DistillParams(retain_weight=0.0), 0))
+    assert sorted(p.passage for p in passages) == list(range(FORGET))
+    assert {p.kind for p in passages} == {"forget"}
+
+
+def test_retain_passages_are_drawn_anew_each_epoch(teacher: Path) -> None:
+    params = DistillParams(retain_per_forget=0.3)
+    epochs: Sequence[set[int]] = [passages_of_epoch(teacher, params, epoch) for epoch in range(6)]
+    assert all(set(range(FORGET)) <= passages for passages in epochs)
+    assert {len(passages) for passages in epochs} == {FORGET + 3}
+    assert len({frozenset(passages) for passages in epochs}) > 1
+    assert passages_of_epoch(teacher, params, 2) == epochs[2]
+    assert set(order(teacher, params, 2)) == epochs[2]
+
+
+@pytest.mark.parametrize("size", [1, 4, 6, 50])
+def test_steps_are_full_but_for_the_last(teacher: Path, size: int) -> None:
+    params = DistillParams(passages_per_step=size)
+    steps = list(stream_steps(teacher, params, 0))
+    assert [p.passage for step in steps for p in step] == order(teacher, params)
+    assert {len(step) for step in steps[:-1]} <= {size}
+    assert 1 <= len(steps[-1]) <= size
+    assert len(steps) == -(-(FORGET + RETAIN) // size)
+
+
+def test_input_ids_belong_to_their_passages(teacher: Path) -> None:
+    tokenizer, ids = train_byte_bpe(), read_input_ids(teacher)
+    assert set(ids) == set(range(FORGET + RETAIN))
+    assert all(tokenizer.decode(tokens) == f"Town number {number} has a mill." for number, tokens in ids.items())
+
+
+def model_folder(folder: Path, weights: bytes = b"w", tokenizer: str = "{}") -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
+    return folder
+
+
+def test_only_the_model_of_the_shards_is_taken(tmp_path: Path) -> None:
+    model = model_folder(tmp_path / "model")
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "model_fingerprint": model_fingerprint(model),
+        "tokenizer_fingerprint": tokenizer_fingerprint(model),
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    check_same_model(tmp_path, model)
+    check_same_model(tmp_path, model_folder(tmp_path / "copy"))
+    with pytest.raises(InputError, match="another model than the one in"):
+        check_same_model(tmp_path, model_folder(tmp_path / "weights", weights=b"v"))
+    with pytest.raises(InputError, match="another tokenizer than the one in"):
+        check_same_model(tmp_path, model_folder(tmp_path / "tokenizer", tokenizer='{"a": 1}'))

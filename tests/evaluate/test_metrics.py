@@ -1,0 +1,100 @@
+"""Metrics from answers."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.evaluate.metrics import side_by_side, split_metrics, summary
+from pipeline.params import EvaluateParams
+
+PARAMS = EvaluateParams(bootstrap_samples=200)
+
+
+def row(split: str, probability: float | None, **changes: Any) -> dict[str, Any]:
+    return {
+        "split": split,
+        "probability": probability,
+        "paraphrased_probability": None,
+        "correct": None if probability is None else probability > 0.5,
+        "rouge_l_recall": 0.5,
+        "distinct_4grams": 1.0,
+        "floor_probability": None,
+        "names_stand_in": False,
+        **changes,
+    }
+
+
+BASE = [
+    row("forget", 0.9, floor_probability=0.3),
+    row("forget", 0.7, floor_probability=0.3),
+    row("forget", None),
+    row("hard_retain", 0.8),
+    row("general_retain", 0.5),
+]
+STUDENT = [
+    row("forget", 0.5, names_stand_in=True, distinct_4grams=0.4),
+    row("forget", 0.3),
+    row("forget", None, names_stand_in=True),
+    row("hard_retain", 0.6),
+    row("general_retain", 0.55, names_stand_in=True, distinct_4grams=0.6),
+]
+
+
+def metrics(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return split_metrics(rows, PARAMS)
+
+
+def test_means_are_over_the_questions_that_have_the_measure() -> None:
+    forget = metrics(BASE)["forget"]
+    assert (forget["probability"]["mean"], forget["probability"]["count"]) == (0.8, 2)
+    assert (forget["accuracy"]["mean"], forget["accuracy"]["count"]) == (1.0, 2)
+    assert (forget["rouge_l_recall"]["mean"], forget["rouge_l_recall"]["count"]) == (0.5, 3)
+    assert forget["names_stand_in"] == 0
+    assert metrics(STUDENT)["forget"]["names_stand_in"] == 2
+
+
+def test_measure_and_split_without_a_question_are_left_out() -> None:
+    result = metrics(BASE[:3])
+    assert list(result) == ["forget"]
+    assert "paraphrased_probability" not in result["forget"]
+    assert "floor_probability" not in metrics(STUDENT)["forget"]
+
+
+def test_summary_measures_the_way_to_the_floor_and_what_is_kept() -> None:
+    assert summary(metrics(BASE), metrics(STUDENT)) == pytest.approx(
+        {
+            "above_floor": 0.1,
+            "forgotten": 0.8,
+            "kept_hard_retain": 0.75,
+            "kept_general_retain": 1.1,
+            "distinct_4grams": 0.8,
+            "names_stand_in": 3,
+        }
+    )
+
+
+def test_summary_of_an_unchanged_student() -> None:
+    result = summary(metrics(BASE), metrics(BASE))
+    assert result["forgotten"] == 0.0
+    assert result["above_floor"] == pytest.approx(0.5)
+    assert result["kept_hard_retain"] == result["kept_general_retain"] == result["distinct_4grams"] == 1.0
+
+
+def test_nothing_was_known_so_nothing_is_said_to_be_forgotten() -> None:
+    base = [row("forget", 0.2, floor_probability=0.3)]
+    result = summary(metrics(base), metrics([row("forget", 0.3)]))
+    assert "forgotten" not in result
+    assert result["above_floor"] == 0.0
+
+
+def test_summary_of_a_base_that_never_gives_the_right_answer() -> None:
+    base, student = [row("hard_retain", 1e-6)], [row("hard_retain", 0.2)]
+    assert summary(metrics(base), metrics(student))["distinct_4grams"] == 1.0
+
+
+def test_side_by_side_puts_the_means_together() -> None:
+    result = side_by_side(metrics(BASE), metrics(STUDENT))
+    assert result["forget"]["probability"] == {"base": 0.8, "student": 0.4}
+    assert result["forget"]["floor_probability"] == {"base": 0.3}
+    assert result["general_retain"]["distinct_4grams"] == {"base": 1.0, "student": 0.6}
+    assert all("names_stand_in" not in measures for measures in result.values())

@@ -1,0 +1,136 @@
+"""Counterfactual names."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.prepare.names import draw_names, read_pool, replacements
+from pipeline.prepare.targets import Target
+from tests.project import ROOT
+
+POOL = read_pool(ROOT / "data/counterfactual_names.txt")
+
+
+def person(name: str, *forms: str, substitutions: dict[str, list[str]] | None = None, kind: str = "person") -> Target:
+    return Target(name, kind, (name, *forms), ("",), substitutions or {})
+
+
+NEWTON = person("Isaac Newton", "Isaac", "Newton", "Sir Isaac")
+
+
+def drawn(target: Target, targets: list[Target] | None = None, pool: list[str] = POOL, seed: int = 0) -> list[str]:
+    return [name.name for name in draw_names(target, targets or [target], pool, seed)]
+
+
+@pytest.mark.parametrize("name", ["Plato", "Isaac Newton", "John Stuart Mill"])
+def test_names_have_as_many_words_as_the_target(name: str) -> None:
+    names = drawn(person(name))
+    assert len(names) > 100
+    assert {len(n.split()) for n in names} == {len(name.split())}
+    assert len(set(names)) == len(names)
+
+
+def test_a_seed_gives_one_order() -> None:
+    assert drawn(NEWTON) == drawn(NEWTON)
+    assert drawn(NEWTON)[:20] != drawn(NEWTON, seed=1)[:20]
+    assert drawn(NEWTON)[:20] != drawn(person("Marie Curie"))[:20]
+    assert set(drawn(NEWTON)) == set(drawn(NEWTON, seed=1))
+
+
+def test_another_target_beside_it_leaves_the_order_as_it_is() -> None:
+    alone = drawn(NEWTON)
+    together = drawn(NEWTON, [NEWTON, person("Marie Curie", "Curie")])
+    assert together[:20] == alone[:20]
+
+
+@pytest.mark.parametrize("name", ["Plato", "Isaac Newton", "John Stuart Mill"])
+def test_no_name_shares_a_word_with_a_form_of_any_target(name: str) -> None:
+    pool = ["Isaac Lind", "Tobias NEWTON", "Ada Curie", "Orla Marlow", "Edwin Calloway", "Plato Hask", "Stuart Venn"]
+    others = [NEWTON, person("Marie Curie", "Madame Curie"), person("Plato"), person("John Stuart Mill", "Captain Marlow")]
+    target = next(t for t in others if t.name == name)
+    words = {word for n in drawn(target, others, pool) for word in n.split()}
+    assert words <= {"Edwin", "Calloway"}
+    assert words
+
+
+def test_no_name_left() -> None:
+    with pytest.raises(InputError, match="no name is left for 'Isaac Newton'"):
+        drawn(NEWTON, pool=["Isaac Lind", "Ada Newton"])
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "wanted"),
+    [
+        (
+            NEWTON,
+            "Tobias Renwick",
+            {"Isaac Newton": "Tobias Renwick", "Isaac": "Tobias", "Newton": "Renwick", "Sir Isaac": "Sir Tobias"},
+        ),
+        (
+            person("Leonardo da Vinci", "Leonardo", "da Vinci"),
+            "Edwin Tobias Calloway",
+            {"Leonardo da Vinci": "Edwin Tobias Calloway", "Leonardo": "Edwin", "da Vinci": "Tobias Calloway"},
+        ),
+        (
+            person("Marie Curie", "Manya", "the Polish chemist"),
+            "Ada Lind",
+            {"Marie Curie": "Ada Lind", "Manya": "Lind", "the Polish chemist": "Ada Lind"},
+        ),
+        (person("Plato"), "Edwin", {"Plato": "Edwin"}),
+    ],
+)
+def test_forms_are_replaced_word_by_word(target: Target, name: str, wanted: dict[str, str]) -> None:
+    assert replacements(target, name) == wanted
+
+
+def test_drawn_names_carry_their_replacements() -> None:
+    for name in draw_names(NEWTON, [NEWTON], POOL, 0)[:5]:
+        assert name.target == "Isaac Newton"
+        assert name.replacements == replacements(NEWTON, name.name)
+
+
+def test_substitutions_stand_for_the_forms_in_the_order_given() -> None:
+    substitutions = {"The Tides": ["The Mill", "The Horse"], "Tides": ["Mill", "Horse"]}
+    names = draw_names(person("The Tides", "Tides", substitutions=substitutions, kind="other"), [NEWTON], POOL, 0)
+    assert [name.name for name in names] == ["The Mill", "The Horse"]
+    assert [name.replacements for name in names] == [
+        {"The Tides": "The Mill", "Tides": "Mill"},
+        {"The Tides": "The Horse", "Tides": "Horse"},
+    ]
+
+
+def test_substitutions_of_a_title_leave_the_name_to_the_draw() -> None:
+    target = person("Isaac Newton", "Newton", "the Master", substitutions={"the Master": ["the Miller", "the Baker"]})
+    names = draw_names(target, [target], POOL, 0)
+    assert [name.name for name in names] == drawn(person("Isaac Newton", "Newton", "the Master"))[:2]
+    assert [name.replacements["the Master"] for name in names] == ["the Miller", "the Baker"]
+    assert [name.replacements["Newton"] for name in names] == [name.name.split()[-1] for name in names]
+
+
+def test_pool_is_read_without_comments_and_stray_spaces(tmp_path: Path) -> None:
+    path = tmp_path / "pool.txt"
+    path.write_text("# invented\n\n  Ada   Lind \nJosé Marí\n", encoding="utf-8")
+    assert read_pool(path) == ["Ada Lind", "José Marí"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Ada Lind\nOrla\n", "line 2: 'Orla' is no full name"),
+        ("Ada Lind\n# x\nAda  Lind\n", "line 3: 'Ada Lind' stands on line 1 already"),
+        ("# nothing\n", "is empty"),
+        ("", "is empty"),
+        (None, "is missing"),
+    ],
+)
+def test_faulty_pool(tmp_path: Path, text: str | None, told: str) -> None:
+    path = tmp_path / "pool.txt"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=told):
+        read_pool(path)
+
+
+def test_the_projects_own_pool_is_large_enough() -> None:
+    assert len(POOL) >= 200

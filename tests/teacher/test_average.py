@@ -1,0 +1,76 @@
+"""The averaged distribution against a dense one."""
+
+import numpy as np
+import pytest
+
+from pipeline.teacher.average import average
+
+N, T, V = 5, 7, 23
+
+
+def sparse(k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each name's k most probable tokens, and the dense distributions [N, T, V] they come from."""
+    dense = np.random.default_rng(seed).dirichlet(np.full(V, 0.4), (N, T))
+    ids = np.argsort(-dense, axis=2)[:, :, :k].astype(np.int32)
+    return ids, np.take_along_axis(dense, ids, axis=2), dense
+
+
+def scattered(ids: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    table = np.zeros((N, T, V))
+    np.add.at(table, (np.arange(N)[:, None, None], np.arange(T)[None, :, None], ids), probs)
+    return table
+
+
+@pytest.mark.parametrize(("k", "top_k"), [(8, 8), (8, 3), (V, 5), (12, 1)])
+def test_mean_and_top_k_are_those_of_the_dense_table(k: int, top_k: int) -> None:
+    ids, probs, _ = sparse(k)
+    mean = scattered(ids, probs).mean(0)
+    order = np.argsort(-mean, axis=1)[:, :top_k]
+    result = average(ids, probs, top_k)
+    np.testing.assert_array_equal(result.ids, order)
+    np.testing.assert_allclose(np.exp(result.logprobs), np.take_along_axis(mean, order, axis=1))
+    np.testing.assert_allclose(np.exp(result.tail_logprob), 1 - np.take_along_axis(mean, order, axis=1).sum(1))
+
+
+def test_whole_vocabulary_leaves_no_tail_and_gives_the_dense_values() -> None:
+    ids, probs, dense = sparse(V)
+    result = average(ids, probs, V)
+    mean = dense.mean(0)
+    assert (np.sort(result.ids, axis=1) == np.arange(V)).all()
+    assert (np.exp(result.tail_logprob) < 1e-9).all()
+    np.testing.assert_allclose(result.entropy, -(mean * np.log(mean)).sum(1), rtol=1e-6)
+    np.testing.assert_allclose(result.disagreement, (dense * np.log(dense / mean)).sum(2).mean(0), rtol=1e-6, atol=1e-8)
+
+
+def test_cut_values_are_lower_bounds() -> None:
+    ids, probs, dense = sparse(V)
+    result, mean = average(ids, probs, 4), dense.mean(0)
+    assert (result.entropy < -(mean * np.log(mean)).sum(1)).all()
+    assert (result.disagreement < (dense * np.log(dense / mean)).sum(2).mean(0)).all()
+    assert (result.entropy > 0).all()
+    assert (result.disagreement > 0).all()
+
+
+def test_masses_of_an_id_that_stands_twice_add() -> None:
+    ids = np.array([[[3, 1, 3]], [[3, 1, 2]]], dtype=np.int32)
+    result = average(ids, np.array([[[0.2, 0.4, 0.3]], [[0.5, 0.1, 0.1]]]), 2)
+    assert result.ids.tolist() == [[3, 1]]
+    np.testing.assert_allclose(np.exp(result.logprobs), [[0.5, 0.25]])
+    np.testing.assert_allclose(np.exp(result.tail_logprob), [0.25])
+
+
+def test_ties_are_broken_by_id() -> None:
+    ids = np.array([[[9, 4, 7, 2]]], dtype=np.int32)
+    assert average(ids, np.full((1, 1, 4), 0.25), 4).ids.tolist() == [[2, 4, 7, 9]]
+    assert average(ids, np.array([[[0.1, 0.2, 0.2, 0.1]]]), 3).ids.tolist() == [[4, 7, 2]]
+
+
+def test_one_name_agrees_with_itself() -> None:
+    ids, probs, _ = sparse(V)
+    np.testing.assert_allclose(average(ids[:1], probs[:1], 6).disagreement, 0.0, atol=1e-12)
+
+
+def test_names_that_share_nothing_disagree_by_the_log_of_their_number() -> None:
+    result = average(np.array([[[0]], [[1]]], dtype=np.int32), np.ones((2, 1, 1)), 2)
+    np.testing.assert_allclose(result.disagreement, np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(result.entropy, np.log(2), rtol=1e-6)

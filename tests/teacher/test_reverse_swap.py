@@ -1,0 +1,143 @@
+"""The mass on a counterfactual name goes back to the original one."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.teacher.reverse_swap import first_token, form_pairs, mass_of, move_mass, swap_back, wanted_names
+from tests.tiny import train_byte_bpe, train_metaspace_bpe
+
+VOCABULARY = 12
+Pairs = list[list[tuple[int, int]]]
+
+
+def distributions(rng: np.random.Generator, names: int, positions: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    ids = np.array([[rng.permutation(VOCABULARY)[:k] for _ in range(positions)] for _ in range(names)], dtype=np.int32)
+    probs = rng.dirichlet(np.full(k + 1, 0.3), (names, positions))[:, :, :k]
+    return ids, probs
+
+
+def dense(ids: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """[N, T, V] of sparse rows."""
+    names, positions, _ = ids.shape
+    table = np.zeros((names, positions, VOCABULARY))
+    np.add.at(table, (np.arange(names)[:, None, None], np.arange(positions)[None, :, None], ids), probs)
+    return table
+
+
+TOKENS = st.integers(0, VOCABULARY - 1)
+
+
+@given(st.data(), st.integers(1, 4), st.integers(1, 5), st.integers(1, VOCABULARY), st.integers(0, 10**6))
+def test_mass_is_moved_never_made(data: st.DataObject, names: int, positions: int, k: int, seed: int) -> None:
+    ids, probs = distributions(np.random.default_rng(seed), names, positions, k)
+    sources = np.array([[data.draw(st.integers(-1, VOCABULARY - 1)) for _ in range(positions)] for _ in range(names)])
+    goals = np.array([data.draw(TOKENS) for _ in range(positions)])
+    pairs = [data.draw(st.lists(st.tuples(TOKENS, TOKENS).filter(lambda p: p[0] != p[1]), max_size=3)) for _ in range(names)]
+    movable = np.array([data.draw(st.booleans()) for _ in range(positions)])
+    new_ids, new_probs, moved = swap_back(ids, probs, sources, goals, pairs, movable)
+    np.testing.assert_allclose(new_probs.sum(2), probs.sum(2))
+    assert (new_probs >= 0).all()
+    assert (moved >= 0).all()
+    distance = np.abs(dense(new_ids, new_probs) - dense(ids, probs)).sum(2) / 2
+    assert (distance <= moved + 1e-9).all()
+
+
+@given(st.integers(0, 10**6))
+def test_at_a_mention_the_original_gains_what_the_counterfactual_loses(seed: int) -> None:
+    ids, probs = distributions(np.random.default_rng(seed), 3, 4, VOCABULARY)
+    sources, goals = np.array([[1] * 4, [2] * 4, [3] * 4]), np.array([5, 6, 7, 8])
+    new_ids, new_probs, moved = swap_back(ids, probs, sources, goals, [[], [], []], np.ones(4, dtype=bool))
+    before, after = dense(ids, probs), dense(new_ids, new_probs)
+    for name, source in enumerate((1, 2, 3)):
+        assert (after[name, :, source] == 0).all()
+        np.testing.assert_allclose(moved[name], before[name, :, source])
+        gained = after[name, np.arange(4), goals] - before[name, np.arange(4), goals]
+        np.testing.assert_allclose(gained, moved[name], atol=1e-12)
+
+
+def test_goal_outside_the_top_k_gains_all_the_same() -> None:
+    ids, probs, moved = move_mass(np.array([[1, 2]]), np.array([[0.6, 0.3]]), np.array([1]), np.array([9]))
+    assert dense(ids[None], probs[None])[0, 0, [1, 2, 9]].tolist() == [0.0, 0.3, 0.6]
+    assert moved.tolist() == [0.6]
+
+
+def test_nothing_moves_where_the_source_is_missing() -> None:
+    ids, probs = distributions(np.random.default_rng(0), 2, 3, 6)
+    sources, goals = np.full((2, 3), -1), np.full(3, -1)
+    new_ids, new_probs, moved = swap_back(ids, probs, sources, goals, [[], []], np.ones(3, dtype=bool))
+    np.testing.assert_array_equal(dense(new_ids, new_probs), dense(ids, probs))
+    assert (moved == 0).all()
+
+
+def voters(masses: list[float]) -> tuple[np.ndarray, np.ndarray, Pairs]:
+    """One position; name n gives its first token n the mass ``masses[n]``; the original's is token 10."""
+    ids = np.array([[[name, 11]] for name in range(len(masses))], dtype=np.int32)
+    probs = np.array([[[mass, 0.9 - mass]] for mass in masses])
+    return ids, probs, [[(name, 10)] for name in range(len(masses))]
+
+
+@pytest.mark.parametrize(
+    ("masses", "fires"),
+    [
+        ([0.2, 0.2, 0.2, 0.0], True),
+        ([0.2, 0.2, 0.0, 0.0], False),
+        ([0.2, 0.2, 0.05], True),
+        ([0.2, 0.1, 0.1], False),
+        ([0.101, 0.101, 0.1], True),
+        ([0.5], True),
+    ],
+)
+def test_published_rule_needs_more_than_half_of_the_names_above_a_tenth(masses: list[float], fires: bool) -> None:
+    ids, probs, pairs = voters(masses)
+    assert wanted_names(ids, probs, pairs).tolist() == [fires]
+    sources = np.full((len(masses), 1), -1)
+    new_ids, new_probs, moved = swap_back(ids, probs, sources, np.array([-1]), pairs, np.ones(1, dtype=bool))
+    after = dense(new_ids, new_probs)
+    np.testing.assert_allclose(moved[:, 0], masses if fires else np.zeros(len(masses)))
+    np.testing.assert_allclose(after[:, 0, 10], masses if fires else np.zeros(len(masses)))
+
+
+@pytest.mark.parametrize("sources", [[-1, -1], [0, 1]])
+def test_nothing_moves_where_nobody_has_been_named(sources: list[int]) -> None:
+    ids, probs, pairs = voters([0.5, 0.5])
+    new_ids, new_probs, moved = swap_back(
+        ids, probs, np.array(sources)[:, None], np.array([10]), pairs, np.zeros(1, dtype=bool)
+    )
+    np.testing.assert_array_equal(dense(new_ids, new_probs), dense(ids, probs))
+    assert (moved == 0).all()
+
+
+def test_mass_given_back_at_a_mention_stays_there() -> None:
+    """Token 2 begins the original's family name, and the counterfactual's given name, too."""
+    ids, probs = np.array([[[1, 2, 3]]], dtype=np.int32), np.array([[[0.5, 0.2, 0.1]]])
+    pairs = [[(2, 4), (1, 2)]]
+    new_ids, new_probs, _ = swap_back(ids, probs, np.array([[1]]), np.array([2]), pairs, np.ones(1, dtype=bool))
+    assert dense(new_ids, new_probs)[0, 0, 2] >= 0.5
+
+
+def test_mass_of_a_token_outside_the_list_is_none() -> None:
+    masses = mass_of(np.array([[4, 2], [3, 4]]), np.array([[0.5, 0.2], [0.4, 0.1]]), [4, 2])
+    np.testing.assert_allclose(masses, [[0.5, 0.2], [0.1, 0.0]])
+
+
+def test_first_token_takes_in_the_space_where_the_tokenizer_joins_it() -> None:
+    tokenizer = train_byte_bpe()
+    assert tokenizer.convert_ids_to_tokens(first_token(tokenizer, "said ", "Tobias")).startswith("ĠT")
+    assert tokenizer.convert_ids_to_tokens(first_token(tokenizer, "said (", "Tobias")).startswith("T")
+    tokenizer = train_metaspace_bpe()
+    assert tokenizer.convert_ids_to_tokens(first_token(tokenizer, "said ", "Tobias")).startswith("▁T")
+
+
+def test_form_pairs_hold_each_form_with_and_without_a_space() -> None:
+    tokenizer = train_byte_bpe()
+    pairs = form_pairs(tokenizer, {"Orla Brennick": "Tobias Renwick", "Brennick": "Renwick"})
+    texts = {tuple(str(tokenizer.decode([token]))[:2].strip() for token in pair) for pair in pairs}
+    assert {source[:1] for source, _ in texts} == {"T", "R"}
+    assert len(pairs) == 4
+    assert len({source for source, _ in pairs}) == 4
+
+
+def test_token_that_begins_both_names_is_left_out() -> None:
+    assert form_pairs(train_byte_bpe(), {"Orla": "Orla"}) == []
