@@ -67,7 +67,7 @@ class TeacherParams:
 class DistillParams:
     """Section ``distill``: the training of the student."""
 
-    learning_rate: float = _bounded(2e-5, above=0)
+    learning_rate: float = _bounded(2e-5, above=0, at_most=1)
     epochs: int = _bounded(3, at_least=1)
     passages_per_step: int = _bounded(8, at_least=1)
     warmup_fraction: float = _bounded(0.1, at_least=0, at_most=1)
@@ -87,7 +87,7 @@ class EvaluateParams:
     max_new_tokens: int = _bounded(48, at_least=1)
     floor_names: int = _bounded(5, at_least=1)  # counterfactual names the floor is averaged over
     bootstrap_samples: int = _bounded(2000, at_least=100)
-    seed: int = 0
+    seed: int = _bounded(0, at_least=0)
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,8 @@ def load_params(path: Path = PARAMS_FILE) -> dict[str, Any]:
         document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run from the folder that holds it, with dvc.yaml.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""

@@ -4,13 +4,13 @@ Renaming the target is then a matter of replacing segments, and a place in the t
 (segment, character offset in it).
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-# Scripts written without spaces between words: a name there may touch its neighbours.
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-_COMBINING = r"\u0300-\u036f\u1ab0-\u1aff\u20d0-\u20ff"
+import regex
+
+# Scripts written without spaces, or with particles joined to the word: a name there may touch its neighbours.
+UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,15 @@ class Segment:
     mention: bool
 
 
-def _pattern(surface_form: str) -> str:
-    before = "" if _UNSPACED.match(surface_form[0]) else r"(?<!\w)"
-    after = "" if _UNSPACED.match(surface_form[-1]) else rf"(?![\w{_COMBINING}])"
-    return before + re.escape(surface_form) + after
+def whole_words(forms: Iterable[str]) -> str:
+    """A pattern for ``forms``, longest first, none inside another word; combining marks belong to the word."""
+
+    def whole(form: str) -> str:
+        before = "" if UNSPACED.match(form[0]) else r"(?<![\w\p{M}])"
+        after = "" if UNSPACED.match(form[-1]) else r"(?![\w\p{M}])"
+        return before + regex.escape(form, literal_spaces=True) + after
+
+    return "|".join(whole(form) for form in sorted({f for f in forms if f}, key=lambda form: (-len(form), form)))
 
 
 def split_mentions(text: str, surface_forms: Iterable[str]) -> list[Segment]:
@@ -32,11 +37,11 @@ def split_mentions(text: str, surface_forms: Iterable[str]) -> list[Segment]:
 
     A possessive ending stays outside the mention. The segments' texts joined are ``text``.
     """
-    ordered = sorted({form for form in surface_forms if form}, key=lambda form: (-len(form), form))
-    if not ordered:
+    pattern = whole_words(surface_forms)
+    if not pattern:
         return [Segment(text, False)] if text else []
     segments, done = [], 0
-    for match in re.finditer("|".join(map(_pattern, ordered)), text):
+    for match in regex.finditer(pattern, text):
         if match.start() > done:
             segments.append(Segment(text[done : match.start()], False))
         segments.append(Segment(match.group(), True))

@@ -47,7 +47,9 @@ def summary(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[str, fl
             result["forgotten"] = round((before - after) / (before - floor), 4)
     for split in ("hard_retain", "general_retain"):
         if "probability" in base.get(split, {}) and "probability" in student.get(split, {}):
-            result[f"kept_{split}"] = round(student[split]["probability"]["mean"] / base[split]["probability"]["mean"], 4)
+            before = base[split]["probability"]["mean"]
+            if before > 0:
+                result[f"kept_{split}"] = round(student[split]["probability"]["mean"] / before, 4)
 
     def distinct(metrics: Mapping[str, Any]) -> float:
         counts = sum(m["distinct_4grams"]["count"] for m in metrics.values())

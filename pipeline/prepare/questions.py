@@ -38,8 +38,9 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
             raise InputError(f"{place}: 'split' is {split!r}, but must be one of {', '.join(SPLITS)}.")
         if split != "general_retain" and target not in known:
             raise InputError(f"{place}: 'target' is {target!r}, but must be a target of data/targets.jsonl.")
-        wrong = row.get("wrong_answers") or []
-        if row["answer"] in wrong or len(set(wrong)) < len(wrong):
+        answer = row["answer"].strip()
+        wrong = [text.strip() for text in row.get("wrong_answers") or []]
+        if answer in wrong or len(set(wrong)) < len(wrong):
             raise InputError(f"{place}: 'wrong_answers' must be different from the answer and from each other.")
         if split == "general_retain" or target in names:
             questions.append(
@@ -47,8 +48,8 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
                     "split": split,
                     "target": target,
                     "question": row["question"].strip(),
-                    "answer": row["answer"].strip(),
-                    "wrong_answers": [answer.strip() for answer in wrong],
+                    "answer": answer,
+                    "wrong_answers": wrong,
                     "paraphrased_question": row.get("paraphrased_question"),
                     "paraphrased_answer": row.get("paraphrased_answer"),
                 }

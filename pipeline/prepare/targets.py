@@ -95,6 +95,8 @@ def _check_substitutions(target: Target, place: str) -> None:
     for form in counts:
         if form not in target.surface_forms:
             raise InputError(f"{place}: 'substitutions' replaces {form!r}, which is no surface form of {target.name!r}.")
+    if 0 in counts.values():
+        raise InputError(f"{place}: 'substitutions' must give every surface form at least one replacement.")
     if len(set(counts.values())) > 1:
         raise InputError(
             f"{place}: 'substitutions' must give every surface form the same number of replacements, not {counts}."

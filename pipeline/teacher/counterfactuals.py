@@ -82,7 +82,7 @@ def teach(rendered: RenderedPassage, scores: Sequence[Scores], params: TeacherPa
     if rendered.passage.kind == "forget" and params.reverse_swap == "published" and positions_NT.size:
         sources_NT, goals_T = _mention_tokens(rendered)
         first_mention = next((i for i, s in enumerate(rendered.passage.segments) if s.mention), len(rendered.passage.segments))
-        named_T = np.array([bool(params.prompts) or segment >= first_mention for segment, _ in alignment.boundaries])
+        named_T = np.array([bool(params.prompts) or segment > first_mention for segment, _ in alignment.boundaries])
         ids_NTk, probs_NTk, moved_NT = swap_back(ids_NTk, probs_NTk, sources_NT, goals_T, rendered.form_pairs, named_T)
         swapped_T = moved_NT.mean(0)
     return TaughtPassage(alignment.positions[0], average(ids_NTk, probs_NTk, params.top_k), swapped_T)

@@ -62,16 +62,19 @@ def wanted_names(ids_NTk: "np.ndarray", probs_NTk: "np.ndarray", pairs_N: Sequen
 
 
 def move_mass(
-    ids_Tk: "np.ndarray", probs_Tk: "np.ndarray", sources_T: "np.ndarray", goals_T: "np.ndarray"
+    ids_Tk: "np.ndarray", probs_Tk: "np.ndarray", sources_T: "np.ndarray", goals_T: "np.ndarray", scored: int | None = None
 ) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
     """Take the mass of ``sources_T[t]`` at each position and append it as one more entry for ``goals_T[t]``.
 
-    A position whose source is negative moves nothing. Returns (ids [T, k + 1], probs [T, k + 1], moved mass [T]). The goal
+    Only the first ``scored`` entries of a row (all, by default) give mass: the model's own, not what was appended. A position whose source
+    is negative moves nothing. Returns (ids [T, k + 1], probs [T, k + 1], moved mass [T]). The goal
     may stand in a row twice; averaging adds the two.
     """
     import numpy as np
 
     hit = (ids_Tk == sources_T[:, None]) & (sources_T >= 0)[:, None]
+    if scored is not None:
+        hit[:, scored:] = False
     moved_T = np.where(hit, probs_Tk, 0.0).sum(1)
     ids = np.concatenate([ids_Tk, np.where(sources_T >= 0, goals_T, 0)[:, None].astype(ids_Tk.dtype)], axis=1)
     probs = np.concatenate([np.where(hit, 0.0, probs_Tk), moved_T[:, None]], axis=1)
@@ -90,23 +93,24 @@ def swap_back(
 
     ids_NTk, probs_NTk: each name's top k (probabilities, not renormalised). mention_sources_NT: token that begins the
     counterfactual name after the boundary, -1 where no mention follows. mention_goals_T: token that begins the original
-    name there. pairs_N: form_pairs of each name. movable_T: bool, false before the first mention when no prompt has named
-    anybody.
+    name there. pairs_N: form_pairs of each name. movable_T: bool, false up to and before the first mention when no prompt has
+    named anybody.
     Returns (ids, probs, both [N, T, k + extra], and moved mass, float64 [N, T]); mass is moved, never made.
     """
     import numpy as np
 
     wanted_T = wanted_names(ids_NTk, probs_NTk, pairs_N) & movable_T
+    scored = ids_NTk.shape[2]
     forms = max((len(pairs) for pairs in pairs_N), default=0)
     ids_out, probs_out, moved_out = [], [], []
     for name, pairs in enumerate(pairs_N):
-        sources_T = mention_sources_NT[name]
-        ids, probs, moved_T = move_mass(ids_NTk[name], probs_NTk[name], sources_T, mention_goals_T)
+        sources_T = np.where(movable_T, mention_sources_NT[name], -1)
+        ids, probs, moved_T = move_mass(ids_NTk[name], probs_NTk[name], sources_T, mention_goals_T, scored)
         padded = [*pairs, *[(-1, -1)] * (forms - len(pairs))]
         for source, goal in padded:
-            # At a mention its own token has moved already; the other forms may still hold mass.
+            # Each move takes what the model itself gave the token, so mass that has come back does not move on.
             sources = np.where(wanted_T & (sources_T != source), source, -1)
-            ids, probs, more_T = move_mass(ids, probs, sources, np.full_like(sources, goal))
+            ids, probs, more_T = move_mass(ids, probs, sources, np.full_like(sources, goal), scored)
             moved_T = moved_T + more_T
         ids_out.append(ids)
         probs_out.append(probs)

@@ -73,6 +73,8 @@ def test_the_same_seed_gives_the_same_order(teacher: Path, shuffle_shards: int) 
 def test_no_more_than_the_wanted_shards_are_mixed(teacher: Path) -> None:
     shards = [number // PER_SHARD for number in order(teacher, DistillParams(shuffle_shards=1))]
     assert all(len(set(shards[start : start + PER_SHARD])) == 1 for start in range(0, len(shards), PER_SHARD))
+    again = [number // PER_SHARD for number in order(teacher, DistillParams(shuffle_shards=1), 1)]
+    assert again[::PER_SHARD] != shards[::PER_SHARD]
     mixed = [number // PER_SHARD for number in order(teacher, DistillParams(shuffle_shards=100))]
     assert any(len(set(mixed[start : start + PER_SHARD])) > 1 for start in range(0, len(mixed), PER_SHARD))
 

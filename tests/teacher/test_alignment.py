@@ -73,7 +73,7 @@ PASSAGES = st.lists(PARTS, min_size=1, max_size=7).map(joined)
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(segments=PASSAGES, prompt=st.sampled_from(["", PROMPT]))
 def test_shared_boundaries_mean_the_same_place(kind: str, segments: list[Segment], prompt: str) -> None:
     renderings = render_all(kind, segments, prompt)
