@@ -66,8 +66,8 @@ def move_mass(
 ) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
     """Take the mass of ``sources_T[t]`` at each position and append it as one more entry for ``goals_T[t]``.
 
-    Only the first ``scored`` entries of a row (all, by default) give mass: the model's own, not what was appended. A position whose source
-    is negative moves nothing. Returns (ids [T, k + 1], probs [T, k + 1], moved mass [T]). The goal
+    Only the first ``scored`` entries of a row (all, by default) give mass: the model's own, not what was appended. A
+    position whose source is negative moves nothing. Returns (ids [T, k + 1], probs [T, k + 1], moved mass [T]). The goal
     may stand in a row twice; averaging adds the two.
     """
     import numpy as np
