@@ -68,13 +68,13 @@ class DistillParams:
     """Section ``distill``: the training of the student."""
 
     learning_rate: float = _bounded(8e-5, above=0, at_most=1)
-    epochs: int = _bounded(3, at_least=1)
+    epochs: int = _bounded(2, at_least=1)
     passages_per_step: int = _bounded(8, at_least=1)
     warmup_fraction: float = _bounded(0.1, at_least=0, at_most=1)
     weight_decay: float = _bounded(0.0, at_least=0)
     max_grad_norm: float = _bounded(1.0, above=0)
     retain_weight: float = _bounded(1.0, at_least=0)  # of a retain position; 0 leaves retain passages out
-    retain_per_forget: float = _bounded(0.5, at_least=0)  # retain passages an epoch, for each forget passage
+    retain_per_forget: float = _bounded(0.4, at_least=0)  # retain passages an epoch, for each forget passage
     shuffle_shards: int = _bounded(32, at_least=1)  # shards held in memory, among which passages are shuffled
     seed: int = 0
 
