@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parent.parent
 COPIED = ("pipeline", "stages", "data/counterfactual_names.txt", "dvc.yaml", "params.yaml", ".dvcignore", "pyproject.toml")
 
+LEARNING_RATE = 1e-3  # the tiny model learns nothing in a few steps at a real one's rate
+
 DOCUMENT = (
     "Orla Brennick was born in the harbour town of Skell. Her father kept the lighthouse there. Brennick learned to read the "
     "stars from him. She wrote a book about the tides. Brennick's book was printed in Hallin in 1871. In old age Orla Brennick "
@@ -70,6 +72,8 @@ def make_project(folder: Path, model: Path, retain_passages: int = 6) -> Path:
             "teacher.scored_top_k": 16,
             "teacher.passages_per_shard": 2,
             "distill.epochs": 2,
+            "distill.learning_rate": LEARNING_RATE,
+            "distill.retain_per_forget": 1.0,
             "evaluate.max_new_tokens": 8,
             "evaluate.floor_names": 2,
             "evaluate.bootstrap_samples": 100,

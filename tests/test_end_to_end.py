@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tests.import_closure import import_closure
-from tests.project import ROOT, make_project, run, set_params, stage
+from tests.project import LEARNING_RATE, ROOT, make_project, run, set_params, stage
 
 STAGES = {"base", "prepare", "teacher", "distill", "evaluate-base", "evaluate"}
 
@@ -61,12 +61,16 @@ def test_student_differs_from_base_and_loads(project: Path) -> None:
 
 def test_training_lowers_the_loss(project: Path) -> None:
     curve = pl.read_csv(project / "evaluation/distill_curve.csv")
-    assert curve["forget_kl"].drop_nulls()[-1] < curve["forget_kl"].drop_nulls()[0]
+    means = curve.group_by("epoch").agg(pl.col("forget_kl").mean()).sort("epoch")["forget_kl"]
+    assert means[-1] < 0.95 * means[0]
 
 
 def test_metrics_and_answers(project: Path) -> None:
     metrics = json.loads((project / "evaluation/metrics.json").read_text())
-    assert 0 < metrics["forget"]["probability"]["student"] < 1
+    probability = metrics["forget"]["probability"]
+    assert 0 < probability["base"] < 1
+    assert 0 <= probability["student"] <= 1
+    assert probability["student"] != probability["base"]
     assert 0 < metrics["forget"]["floor_probability"]["base"] < 1
     answers = pl.read_parquet(project / "evaluation/student/answers.parquet")
     assert answers["split"].to_list() == ["forget", "hard_retain", "general_retain"]
@@ -114,7 +118,7 @@ def test_repro_after_a_distill_change_runs_only_what_follows(changed: Path) -> N
     printed = run(changed, "dvc", "repro").stdout
     ran = {line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")}
     assert ran == {"distill", "evaluate"}
-    set_params(changed, {"distill.learning_rate": 2e-05})
+    set_params(changed, {"distill.learning_rate": LEARNING_RATE})
     back = run(changed, "dvc", "repro").stdout
     assert "Running stage" not in back
 

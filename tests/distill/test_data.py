@@ -55,27 +55,27 @@ def order(teacher: Path, params: DistillParams, epoch: int = 0) -> list[int]:
 
 @pytest.mark.parametrize("shuffle_shards", [1, 2, 6, 100])
 def test_every_passage_once_an_epoch(teacher: Path, shuffle_shards: int) -> None:
-    params = DistillParams(shuffle_shards=shuffle_shards)
+    params = DistillParams(retain_per_forget=1.0, shuffle_shards=shuffle_shards)
     for epoch in range(2):
         assert sorted(order(teacher, params, epoch)) == list(range(FORGET + RETAIN))
 
 
 @pytest.mark.parametrize("shuffle_shards", [1, 100])
 def test_the_same_seed_gives_the_same_order(teacher: Path, shuffle_shards: int) -> None:
-    params = DistillParams(shuffle_shards=shuffle_shards)
+    params = DistillParams(retain_per_forget=1.0, shuffle_shards=shuffle_shards)
     first = order(teacher, params)
     assert first == order(teacher, params)
     assert first != sorted(first)
     assert first != order(teacher, params, 1)
-    assert first != order(teacher, DistillParams(shuffle_shards=shuffle_shards, seed=1))
+    assert first != order(teacher, DistillParams(retain_per_forget=1.0, shuffle_shards=shuffle_shards, seed=1))
 
 
 def test_no_more_than_the_wanted_shards_are_mixed(teacher: Path) -> None:
-    shards = [number // PER_SHARD for number in order(teacher, DistillParams(shuffle_shards=1))]
+    shards = [number // PER_SHARD for number in order(teacher, DistillParams(retain_per_forget=1.0, shuffle_shards=1))]
     assert all(len(set(shards[start : start + PER_SHARD])) == 1 for start in range(0, len(shards), PER_SHARD))
-    again = [number // PER_SHARD for number in order(teacher, DistillParams(shuffle_shards=1), 1)]
+    again = [number // PER_SHARD for number in order(teacher, DistillParams(retain_per_forget=1.0, shuffle_shards=1), 1)]
     assert again[::PER_SHARD] != shards[::PER_SHARD]
-    mixed = [number // PER_SHARD for number in order(teacher, DistillParams(shuffle_shards=100))]
+    mixed = [number // PER_SHARD for number in order(teacher, DistillParams(retain_per_forget=1.0, shuffle_shards=100))]
     assert any(len(set(mixed[start : start + PER_SHARD])) > 1 for start in range(0, len(mixed), PER_SHARD))
 
 
@@ -97,7 +97,7 @@ def test_retain_passages_are_drawn_anew_each_epoch(teacher: Path) -> None:
 
 @pytest.mark.parametrize("size", [1, 4, 6, 50])
 def test_steps_are_full_but_for_the_last(teacher: Path, size: int) -> None:
-    params = DistillParams(passages_per_step=size)
+    params = DistillParams(retain_per_forget=1.0, passages_per_step=size)
     steps = list(stream_steps(teacher, params, 0))
     assert [p.passage for step in steps for p in step] == order(teacher, params)
     assert {len(step) for step in steps[:-1]} <= {size}
