@@ -6,6 +6,7 @@ A full disk is the user's to mend, so it is an InputError, and what stood there 
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,16 +19,25 @@ WORK = Path(".obliviate")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+def _error_number(error: Exception) -> int:
+    """The system's error number of ``error``, 0 where it has none; safetensors gives it only in its text."""
+    if isinstance(error, OSError):
+        return error.errno or 0
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    return int(told.group(1)) if told else 0
+
+
 @contextmanager
 def room_on_disk(path: Path) -> Iterator[None]:
-    """Turn "no space left" while writing ``path`` into one sentence. Other OSErrors pass."""
+    """Turn "no space left" while writing ``path`` into one sentence. Other errors pass."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
+    except Exception as error:
+        number = _error_number(error)
+        if number not in _NO_ROOM:
             raise
         raise InputError(
-            f"{path}: no room to write it ({os.strerror(error.errno)}); free some disk space and run the stage again, "
+            f"{path}: no room to write it ({os.strerror(number)}); free some disk space and run the stage again, "
             "finished parts are kept."
         ) from None
 
