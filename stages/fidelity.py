@@ -1,0 +1,58 @@
+"""Compare the shards with the teacher over the whole vocabulary, on a sample of the forget passages.
+
+python -m stages.fidelity
+
+Says what the cut to the K most probable tokens costs (total variation, KL, gradient), for the shards as written and for
+other K, how many positions the alignment loses, and how far the two engines agree. Writes evaluation/fidelity.json.
+"""
+
+import click
+
+
+def _top_ks(_context: click.Context, _option: click.Parameter, value: str) -> list[int]:
+    """Distinct numbers of at least 1 from a list with commas, ascending."""
+    words = value.split(",")
+    if not all(word.strip().isdecimal() and int(word) > 0 for word in words):
+        raise click.BadParameter(f"{value!r} must be whole numbers above 0 with commas between them.")
+    return sorted({int(word) for word in words})
+
+
+@click.command(help=__doc__)
+@click.option("--passages", default=12, show_default=True, type=click.IntRange(min=1), help="Forget passages to draw.")
+@click.option("--top-k", "top_ks", default="16,32,64,128,256,512", show_default=True, callback=_top_ks, help="K to compare.")
+@click.option("--target", help="Draw passages of this target only.")
+def main(passages: int, top_ks: list[int], target: str | None) -> None:
+    from pipeline.errors import InputError
+    from pipeline.fidelity.measure import measure
+    from pipeline.fidelity.report import report_lines, report_of, summary_line
+    from pipeline.params import load_params
+    from pipeline.paths import BASE_MODEL, ELICITED, EVALUATION, PREPARED, TEACHER
+    from pipeline.publish import write_json
+    from pipeline.tables import read_names
+    from pipeline.teacher.sources import passages_to_teach
+
+    params = load_params()
+    for folder in (BASE_MODEL, PREPARED, ELICITED, TEACHER):
+        if not folder.is_dir():
+            raise InputError(f"{folder} is missing; make it first (dvc repro teacher).")
+    measured = measure(
+        BASE_MODEL,
+        TEACHER,
+        params["teacher"],
+        params["runtime"],
+        passages_to_teach(params["teacher"]),
+        read_names(),
+        wanted=passages,
+        top_ks=top_ks,
+        target=target,
+    )
+    report = report_of(measured, target)
+    for line in report_lines(report):
+        click.echo(line)
+    path = EVALUATION / "fidelity.json"
+    write_json(path, report)
+    click.echo(f"{path}; {summary_line(report)}")
+
+
+if __name__ == "__main__":
+    main()
