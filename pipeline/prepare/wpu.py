@@ -1,0 +1,129 @@
+"""WPU (Wikipedia Person Unlearn): real people, each with a Wikipedia page to forget and questions about it.
+
+Liu, Zhang, Jaakkola, Chang: Revisiting Who's Harry Potter (2024), section 4.1.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import regex
+
+from pipeline.errors import InputError
+from pipeline.params import PARAMS_FILE, PrepareParams
+from pipeline.prepare.hub_rows import apart, chosen, has_rows, question_row, read_rows
+from pipeline.prepare.passages import split_sentences, without_mentions
+from pipeline.prepare.sources import Source
+from pipeline.prepare.targets import Target, name_parts, surface_forms
+from pipeline.segments import Segment, split_mentions
+from pipeline.tables import Passage
+
+HUB_ID = "Shiyu-Lab/Wikipedia_Person_Unlearn"
+_SUBSET = regex.compile(r"forget_(?:2_[1-5]|20_[1-3]|100)")
+_LANGUAGE = "en"
+_RETAIN_SENTENCES = 3  # of a page; the lead, which tells who its subject is
+_HEADING = regex.compile(r"^=+[^=\n].*=+[ \t]*$\n?", regex.MULTILINE)
+_QUALIFIER = regex.compile(r"\s*\([^()]*\)\s*$")  # "(poet)" at the end of a title
+_LEAD = regex.compile(
+    r"^(?P<name>\p{Lu}[^\n]*?)(?:,? \(|, | (?:is|was|were|are) )"
+)  # how a page's first sentence names its subject
+_LONGEST_LEAD = 6  # words; more is no name
+_SUFFIX = regex.compile(r"[IVX]+|[JS]r\.?")  # after the family name, or a ruler's number
+# Parts of a name that mean nobody in particular: what comes before or after it, and initials.
+_NOT_ALONE = regex.compile(
+    rf"(?:\p{{Lu}}\.?)|(?:\p{{Lu}}\.-?){{2,}}|{_SUFFIX.pattern}|Saint|St\.?|Pope|Sir|Lord|Lady|Dame|Father|Mother|Brother|Sister|"
+    r"King|Queen|Prince|Princess|Emperor|Empress|Count|Countess|Duke|Duchess|Baron|Baroness|The"
+)
+
+
+def read_wpu(params: PrepareParams) -> Source:
+    """Targets with their pages, and the questions of all splits, which have no wrong answers here.
+
+    Raises InputError for an unknown subset, a title that the subset lacks, and rows that can't be read (see ``read_rows``).
+    """
+    subset = params.subset
+    if not _SUBSET.fullmatch(subset):
+        raise InputError(
+            f"{PARAMS_FILE}: prepare.subset is {subset!r}, but WPU has forget_2_1 to forget_2_5, forget_20_1 to "
+            "forget_20_3 and forget_100."
+        )
+    rows = read_rows(HUB_ID, subset, params.path, ("title", "question", "answer", "wikipage"))
+    pages: dict[str, dict[str, None]] = {}
+    for row in rows:
+        pages.setdefault(person_name(row["title"]), {})[without_headings(row["wikipage"])] = None
+    known = [_target(name, tuple(documents)) for name, documents in pages.items()]
+    targets = apart(chosen(known, [person_name(title) for title in params.targets], subset))
+
+    names = {target.name for target in targets}
+    hard = read_rows(HUB_ID, f"{subset}_hard_retain", params.path, ("title", "question", "answer"))
+    general = read_rows(HUB_ID, "general_retain", params.path, ("question", "answer"))
+    questions = [
+        *_about(names, "forget", rows),
+        *_about(names, "hard_retain", hard),
+        *(question_row("general_retain", None, row) for row in general),
+    ]
+    return Source(targets, known, questions, without_mentions(_retain_passages(params.path), targets))
+
+
+def person_name(title: str) -> str:
+    """The name in the title of a page: "Ann Lee" for "Ann Lee (poet)" and for "Ann Lee, 2nd Countess Marle"."""
+    return _QUALIFIER.sub("", title.strip()).partition(", ")[0].strip()
+
+
+def without_headings(page: str) -> str:
+    """``page`` without the lines that are section headings ("== Life ==")."""
+    return regex.sub(r"\n{3,}", "\n\n", _HEADING.sub("", page)).strip()
+
+
+def lead_name(document: str) -> str:
+    """The name that the first sentence of a page gives its subject, often fuller than the title; empty where there is none."""
+    match = _LEAD.match(document)
+    name = match["name"].strip() if match else ""
+    is_name = 0 < len(name.split()) <= _LONGEST_LEAD and not regex.search(r"\d|^The ", name)
+    return name if is_name else ""
+
+
+def _target(name: str, documents: tuple[str, ...]) -> Target:
+    words = name.split()
+    family_name = words[-2] if len(words) > 1 and _SUFFIX.fullmatch(words[-1]) else ""
+    written: list[str] = []
+    for document in documents:
+        lead = lead_name(document)
+        if not lead:
+            continue
+        written.append(lead)
+        # Who is known by an assumed name is called by the first name of the other one too, before the change.
+        if not set(lead.split()) & set(words):
+            written += [part for part in name_parts(lead)[:1] if _mentions(document, part)]
+    forms = surface_forms(name, "person", written, family_name)
+    return Target(
+        name=name,
+        kind="person",
+        surface_forms=tuple(form for form in forms if form == name or not _NOT_ALONE.fullmatch(form)),
+        documents=documents,
+        language=_LANGUAGE,
+        family_name=family_name,
+    )
+
+
+def _mentions(document: str, form: str) -> bool:
+    return any(segment.mention for segment in split_mentions(document, (form,)))
+
+
+def _about(names: set[str], split: str, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        name = person_name(row["title"])
+        if name in names:
+            yield question_row(split, name, row)
+
+
+def _retain_passages(path: str) -> list[Passage]:
+    """The lead of every page in ``retain``, which not every copy of the benchmark has."""
+    if not has_rows(HUB_ID, "retain", path):
+        return []
+    leads: dict[str, Passage] = {}
+    for row in read_rows(HUB_ID, "retain", path, ("title", "wikipage")):
+        sentences = split_sentences(without_headings(row["wikipage"]), _LANGUAGE)[:_RETAIN_SENTENCES]
+        text = "".join(sentences).strip()
+        if text:
+            leads.setdefault(row["title"], Passage(row["title"].strip(), "retain", (Segment(text, False),)))
+    return list(leads.values())
