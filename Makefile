@@ -37,4 +37,4 @@ $(INSTALLED): pyproject.toml constraints-cpu.txt
 	touch $(INSTALLED)
 
 clean:
-	rm -rf .obliviate models evaluation data/prepared data/teacher
+	rm -rf .obliviate models evaluation data/prepared data/elicited data/teacher

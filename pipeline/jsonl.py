@@ -12,22 +12,31 @@ def _is_strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
 
 
+def _is_chat(value: Any) -> bool:
+    parts = {"question", "answer"}
+    return isinstance(value, dict) and set(value) == parts and _is_strings([value["question"], value["answer"]])
+
+
 def _check_field(value: Any, kind: str, place: str) -> None:
     if kind == "string":
         fits = isinstance(value, str) and bool(value.strip())
     elif kind == "list of strings":
         fits = _is_strings(value)
+    elif kind == "list of chats":
+        fits = isinstance(value, list) and all(_is_chat(item) for item in value)
     else:
         fits = isinstance(value, dict) and all(map(_is_strings, value.values()))
     if not fits:
-        raise InputError(f"{place} must be a non-empty {kind}.")
+        told = 'list of objects with "question" and "answer"' if kind == "list of chats" else kind
+        raise InputError(f"{place} must be a non-empty {told}.")
 
 
 def read_jsonl(path: Path, required: Mapping[str, str], optional: Mapping[str, str]) -> list[tuple[int, dict[str, Any]]]:
     """Rows of ``path`` as (line number, object), checked against the fields' kinds.
 
-    ``required`` and ``optional`` map a field to "string", "list of strings" or "object of lists of strings"; an optional
-    field may be null. Raises InputError for a missing or empty file, broken JSON, and a missing, unknown or wrong field.
+    ``required`` and ``optional`` map a field to "string", "list of strings", "object of lists of strings" or "list of
+    chats"; an optional field may be null. Raises InputError for a missing or empty file, broken JSON, and a missing, unknown
+    or wrong field.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -31,25 +31,58 @@ class ModelParams:
 
 @dataclass(frozen=True)
 class PrepareParams:
-    """Section ``prepare``: who is forgotten, and how documents become passages."""
+    """Section ``prepare``: who is forgotten, and where the texts and questions come from."""
 
-    targets: tuple[str, ...] = ()  # names out of data/targets.jsonl; empty is all of them
-    language: str = "en"  # ISO 639-1 code, for the sentence splitter
-    sentences_per_passage: int = _bounded(3, at_least=1)
+    source: Literal["files", "wpu", "tofu"] = "files"  # data/*.jsonl, or a benchmark from the hub or from files of its own
+    subset: str = ""  # of the benchmark: forget_2_1, forget01, ...
+    path: str = ""  # a folder with the benchmark's files; empty is the hub
+    targets: tuple[str, ...] = ()  # names of targets; empty is all of them
+    language: str = "en"  # ISO 639-1 code, of targets that give none
+    retain_limit: int = _bounded(0, at_least=0)  # retain passages taken at most, drawn by the seed; 0 is all
+    questions_per_split: int = _bounded(0, at_least=0)  # questions taken at most, drawn by the seed; 0 is all
     seed: int = 0  # order in which counterfactual names are drawn
 
 
 @dataclass(frozen=True)
-class TeacherParams:
-    """Section ``teacher``: the averaged counterfactual distribution."""
+class ElicitParams:
+    """Section ``elicit``: what the base model itself says about the targets and their neighbours."""
 
     engine: Literal["vllm", "transformers"] = "vllm"
-    names: int = _bounded(20, at_least=1)  # N
+    templates: int = _bounded(40, at_least=0)  # questions asked about each target; 0 switches elicitation off
+    answers: int = _bounded(2, at_least=1)  # sampled for each question
+    neighbours: int = _bounded(24, at_least=0)  # other entities asked about, for each target
+    neighbour_templates: int = _bounded(4, at_least=0)  # questions asked about each of them, one answer each
+    temperature: float = _bounded(0.8, above=0)
+    max_new_tokens: int = _bounded(64, at_least=8)
+    seed: int = _bounded(0, at_least=0)
+
+
+@dataclass(frozen=True)
+class TeacherParams:
+    """Section ``teacher``: the averaged counterfactual distribution.
+
+    Keys from ``names`` on have the value that ``preset`` gives them, unless they are given one of their own.
+    """
+
+    preset: Literal["default", "paper", "whp"] = "default"
+    engine: Literal["vllm", "transformers"] = "vllm"
     top_k: int = _bounded(128, at_least=1)  # K, kept after averaging
     scored_top_k: int = _bounded(128, at_least=1)  # k, asked of the engine for each name; k >= K
-    prompts: tuple[str, ...] = ("Complete the following passage about {name}.",)  # empty: no counterfactual prompt
-    reverse_swap: Literal["published", "off"] = "published"
     passages_per_shard: int = _bounded(8, at_least=1)
+    own_name: bool = False  # teach the tokens inside a mention that nothing has led up to (TOFU)
+    names: int = _bounded(20, at_least=1)  # N
+    prompts: tuple[str, ...] = (  # each forget document is scored after each of them; none: no counterfactual prompt
+        "Complete the following passage about {name}.",
+        "Who was {name}?",
+        "What is {name} known for?",
+    )
+    reverse_swap: Literal["published", "excess", "off"] = "published"
+    name_penalty: float = _bounded(0.0, at_least=0)  # taken from the logits of the stand-in's first tokens, once it occurred
+    targets: Literal["soft", "hard"] = "soft"  # the average, or its most probable token alone
+    sentences_per_passage: int = _bounded(1, at_least=1)
+    tokens_per_passage: int = _bounded(0, at_least=0)  # sentences until a passage exceeds it; 0 is by sentences
+    forget_from: tuple[str, ...] = ("given", "elicited")  # which forget passages: the user's documents and chats, elicited ones
+    retain_from: tuple[str, ...] = ("given", "elicited")  # which retain passages
 
     def __post_init__(self) -> None:
         if self.scored_top_k < self.top_k:
@@ -61,6 +94,38 @@ class TeacherParams:
                 raise InputError(
                     f"{PARAMS_FILE}: teacher.prompts holds {prompt!r}, which lacks {{name}}; add it, or give no prompt."
                 )
+        for key in ("forget_from", "retain_from"):
+            for source in getattr(self, key):
+                if source not in PASSAGE_SOURCES:
+                    raise InputError(
+                        f"{PARAMS_FILE}: teacher.{key} holds {source!r}, but may hold {' and '.join(PASSAGE_SOURCES)}."
+                    )
+        if not self.forget_from:
+            raise InputError(f"{PARAMS_FILE}: teacher.forget_from is empty; name at least one of {', '.join(PASSAGE_SOURCES)}.")
+
+
+PASSAGE_SOURCES = ("given", "elicited")
+
+# What a preset sets; "default" is what the dataclass says. Liu et al. (2024): section 3 for the method, 4.1 for its baseline.
+TEACHER_PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "paper": {
+        "prompts": ("Complete the following passage about {name}.",),
+        "sentences_per_passage": 3,
+        "forget_from": ("given",),
+        "retain_from": (),
+    },
+    "whp": {
+        "names": 1,
+        "prompts": (),
+        "reverse_swap": "off",
+        "name_penalty": 5.0,
+        "targets": "hard",
+        "tokens_per_passage": 256,
+        "forget_from": ("given",),
+        "retain_from": (),
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -85,6 +150,7 @@ class EvaluateParams:
 
     engine: Literal["vllm", "transformers"] = "vllm"
     max_new_tokens: int = _bounded(48, at_least=1)
+    consistency_samples: int = _bounded(4, at_least=0)  # answers sampled to each forget question; 0 leaves the measure out
     floor_names: int = _bounded(5, at_least=1)  # counterfactual names the floor is averaged over
     bootstrap_samples: int = _bounded(2000, at_least=100)
     seed: int = _bounded(0, at_least=0)
@@ -101,11 +167,15 @@ class RuntimeParams:
     gpu_memory_utilization: float = _bounded(0.85, above=0, at_most=1)  # vLLM on CUDA
     micro_batch_tokens: int = _bounded(1536, at_least=1)  # distill and the transformers engine: padded tokens a forward
     logit_chunk: int = _bounded(512, at_least=1)  # distill: positions whose logits exist at once
+    keep_scores: bool = (
+        False  # teacher: keep what the engine said (8 k bytes a token of text), for the next change of N or rule
+    )
 
 
 SECTIONS: dict[str, type] = {
     "model": ModelParams,
     "prepare": PrepareParams,
+    "elicit": ElicitParams,
     "teacher": TeacherParams,
     "distill": DistillParams,
     "evaluate": EvaluateParams,
@@ -144,9 +214,9 @@ def _check_range(value: float, limits: Mapping[str, float | None], key: str) -> 
 
 
 def parse_section(section: type[T], values: Mapping[str, Any] | None, name: str) -> T:
-    """Build a section's dataclass from what params.yaml gives; missing keys take their defaults.
+    """Build a section's dataclass from what params.yaml gives; keys that are missing or null take their defaults.
 
-    Raises InputError on an unknown key, a wrong type or a value out of range.
+    In the teacher's section these are its preset's. Raises InputError on an unknown key, a wrong type or a value out of range.
     """
     values = {} if values is None else values
     if not isinstance(values, Mapping):
@@ -156,12 +226,15 @@ def parse_section(section: type[T], values: Mapping[str, Any] | None, name: str)
         if key not in known:
             raise InputError(f"{PARAMS_FILE}: {name}.{key} is unknown; {name} takes {', '.join(known)}.")
     hints = get_type_hints(section)
-    arguments = {}
+    arguments: dict[str, Any] = {}
     for key, value in values.items():
+        if value is None:
+            continue
         arguments[key] = _typed(value, hints[key], f"{name}.{key}")
         if known[key].metadata:
             _check_range(arguments[key], known[key].metadata, f"{name}.{key}")
-    return section(**arguments)
+    presets = TEACHER_PRESETS.get(arguments.get("preset", "default"), {}) if section is TeacherParams else {}
+    return section(**{**presets, **arguments})
 
 
 def load_params(path: Path = PARAMS_FILE) -> dict[str, Any]:

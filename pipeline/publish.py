@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.errors import InputError
 
-WORK = Path(".obliviate")
+WORK = ".obliviate"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -25,6 +25,18 @@ def _error_number(error: Exception) -> int:
         return error.errno or 0
     told = re.search(r"\(os error (\d+)\)", str(error))
     return int(told.group(1)) if told else 0
+
+
+def work_folder() -> Path:
+    """The git-ignored folder for what outlives a stage: downloads, scores, unfinished shards.
+
+    A queued DVC experiment runs in a copy of the project below .dvc/tmp/exps; it shares the folder of the project itself.
+    """
+    here = Path.cwd()
+    for folder in here.parents:
+        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
+            return folder.parents[2] / WORK
+    return Path(WORK)
 
 
 @contextmanager

@@ -15,10 +15,14 @@ UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{
 
 @dataclass(frozen=True)
 class Segment:
-    """A run of text. ``mention`` says that it names the target, in the surface form that ``text`` is."""
+    """A run of text. ``mention`` says that it names the target, in the surface form that ``text`` is.
+
+    What is not ``trained`` is read but not learnt (how a name is pronounced, say).
+    """
 
     text: str
     mention: bool
+    trained: bool = True
 
 
 def whole_words(forms: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The three Parquet files that prepare hands on: their rows, written and read."""
+"""The Parquet files that prepare and elicit hand on: their rows, written and read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +16,30 @@ SPLITS = ("forget", "hard_retain", "general_retain")
 
 @dataclass(frozen=True)
 class Passage:
-    """A chunk of a document about ``target`` (kind "forget"), or a text on another subject (kind "retain")."""
+    """A text about ``target`` (kind "forget"), or on another subject (kind "retain").
+
+    Format "document": ``segments`` are a chunk of document number ``document``, and ``after`` is the white space between it
+    and the next chunk. Format "chat": ``question`` is the user's turn and ``segments`` are the answer, which alone is trained.
+    """
 
     target: str
     kind: str
     segments: tuple[Segment, ...]
+    format: str = "document"
+    question: tuple[Segment, ...] = ()
+    document: int = 0
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """What later stages need to know of a target. ``neighbours`` are other entities that its documents name."""
+
+    target: str
+    kind: str
+    language: str
+    surface_forms: tuple[str, ...]
+    neighbours: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -36,15 +55,28 @@ def _schemas() -> dict[str, "pa.Schema"]:
     import pyarrow as pa
 
     strings = pa.list_(pa.string())
-    segment = pa.struct([("text", pa.string()), ("mention", pa.bool_())])
+    segments = pa.list_(pa.struct([("text", pa.string()), ("mention", pa.bool_()), ("trained", pa.bool_())]))
     return {
+        "targets": pa.schema(
+            {
+                "target": pa.string(),
+                "kind": pa.string(),
+                "language": pa.string(),
+                "surface_forms": strings,
+                "neighbours": strings,
+            }
+        ),
         "passages": pa.schema(
             {
                 "passage": pa.int32(),
                 "target": pa.string(),
                 "kind": pa.string(),
+                "format": pa.string(),
                 "text": pa.string(),
-                "segments": pa.list_(segment),
+                "question": segments,
+                "segments": segments,
+                "document": pa.int32(),
+                "after": pa.string(),
             }
         ),
         "counterfactual_names": pa.schema(
@@ -65,16 +97,45 @@ def _schemas() -> dict[str, "pa.Schema"]:
     }
 
 
+def write_table(folder: Path, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write ``rows`` as ``table``.parquet into ``folder``, with the columns that the table has."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=_schemas()[table]), folder / f"{table}.parquet", compression="zstd")
+
+
+def write_passages(folder: Path, passages: Sequence[Passage]) -> None:
+    """Write passages.parquet; a passage's number is its place in ``passages``."""
+
+    def cells(segments: Sequence[Segment]) -> list[dict[str, Any]]:
+        return [{"text": s.text, "mention": s.mention, "trained": s.trained} for s in segments]
+
+    rows = [
+        {
+            "passage": number,
+            "target": passage.target,
+            "kind": passage.kind,
+            "format": passage.format,
+            "text": "".join(segment.text for segment in passage.segments),
+            "question": cells(passage.question),
+            "segments": cells(passage.segments),
+            "document": passage.document,
+            "after": passage.after,
+        }
+        for number, passage in enumerate(passages)
+    ]
+    write_table(folder, "passages", rows)
+
+
 def write_tables(
     folder: Path,
+    targets: Sequence[TargetFacts],
     passages: Sequence[Passage],
     names: Sequence[CounterfactualName],
     questions: Sequence[dict[str, Any]],
 ) -> None:
-    """Write passages.parquet, counterfactual_names.parquet and questions.parquet into ``folder``."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    """Write targets, passages, counterfactual_names and questions.parquet into ``folder``."""
     order: dict[str, int] = {}
     name_rows = []
     for name in names:
@@ -88,30 +149,52 @@ def write_tables(
                 "replacements": list(name.replacements.values()),
             }
         )
-    rows = {
-        "passages": [
+    write_table(
+        folder,
+        "targets",
+        [
             {
-                "passage": number,
-                "target": passage.target,
-                "kind": passage.kind,
-                "text": "".join(segment.text for segment in passage.segments),
-                "segments": [{"text": s.text, "mention": s.mention} for s in passage.segments],
+                "target": t.target,
+                "kind": t.kind,
+                "language": t.language,
+                "surface_forms": list(t.surface_forms),
+                "neighbours": list(t.neighbours),
             }
-            for number, passage in enumerate(passages)
+            for t in targets
         ],
-        "counterfactual_names": name_rows,
-        "questions": [{"question_id": number, **question} for number, question in enumerate(questions)],
-    }
-    for table, schema in _schemas().items():
-        pq.write_table(pa.Table.from_pylist(rows[table], schema=schema), folder / f"{table}.parquet", compression="zstd")
+    )
+    write_passages(folder, passages)
+    write_table(folder, "counterfactual_names", name_rows)
+    write_table(folder, "questions", [{"question_id": number, **question} for number, question in enumerate(questions)])
+
+
+def read_targets_table(folder: Path = PREPARED) -> list[TargetFacts]:
+    """The targets, in the order of the user's file."""
+    import pyarrow.parquet as pq
+
+    return [
+        TargetFacts(row["target"], row["kind"], row["language"], tuple(row["surface_forms"]), tuple(row["neighbours"]))
+        for row in pq.read_table(folder / "targets.parquet").to_pylist()
+    ]
 
 
 def read_passages(folder: Path = PREPARED) -> list[Passage]:
     """The passages, in order: a passage's number is its index."""
     import pyarrow.parquet as pq
 
+    def segments(cells: Sequence[dict[str, Any]]) -> tuple[Segment, ...]:
+        return tuple(Segment(**cell) for cell in cells)
+
     return [
-        Passage(row["target"], row["kind"], tuple(Segment(**segment) for segment in row["segments"]))
+        Passage(
+            row["target"],
+            row["kind"],
+            segments(row["segments"]),
+            row["format"],
+            segments(row["question"]),
+            row["document"],
+            row["after"],
+        )
         for row in pq.read_table(folder / "passages.parquet").to_pylist()
     ]
 

@@ -5,6 +5,7 @@ Every text is rendered to one string and tokenized whole, with offsets: alignmen
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import combining, normalize
 
 from pipeline.errors import InputError
 
@@ -29,10 +30,32 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def tokenize(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[list[int], list[int]]:
-    """Token ids of ``text`` and, for each, the character offset where it ends. Nothing is added to the text."""
+def tokenize(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[list[int], list[int], list[int]]:
+    """Token ids of ``text`` and, for each, the character offsets where it starts and ends. Nothing is added to the text."""
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return list(encoded["input_ids"]), [end for _, end in encoded["offset_mapping"]]
+    offsets = encoded["offset_mapping"]
+    return list(encoded["input_ids"]), [start for start, _ in offsets], [end for _, end in offsets]
+
+
+def offsets_follow_text(tokenizer: "PreTrainedTokenizerBase", text: str, tolerance: float = 0.1) -> bool:
+    """Whether the tokens of ``text``, turned back into text one by one, say what stands at their offsets.
+
+    Tokens that are part of a character, a space, or special, say nothing and are passed over. Up to ``tolerance`` of the
+    others may differ, since some tokenizers normalise what they read; its Unicode form and accents are not looked at, for a
+    tokenizer that composes "e + ´" gives the offsets of "e".
+    """
+    ids, starts, ends = tokenize(tokenizer, text)
+    if not ids or ends != sorted(ends) or ends[-1] > len(text) or _without_accents(text[ends[-1] :]):
+        return False
+    special = set(tokenizer.all_special_ids)
+    told = [_without_accents(str(tokenizer.decode([token]))) for token in ids]
+    stand = [_without_accents(text[start:end]) for start, end in zip(starts, ends, strict=True)]
+    judged = [(a, b) for token, a, b in zip(ids, told, stand, strict=True) if token not in special and a and "\ufffd" not in a]
+    return sum(a != b for a, b in judged) <= tolerance * len(judged)
+
+
+def _without_accents(text: str) -> str:
+    return "".join(character for character in normalize("NFKD", text) if not combining(character)).strip()
 
 
 def before_text(tokenizer: "PreTrainedTokenizerBase") -> str:
@@ -44,12 +67,18 @@ def before_text(tokenizer: "PreTrainedTokenizerBase") -> str:
 def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str) -> str:
     """``instruction`` as a user's turn with the answer begun: what comes next is the model's own text.
 
-    Without a chat template it is a plain line.
+    Without a chat template it is a plain line. Raises InputError when the template changes the instruction.
     """
     if not tokenizer.chat_template:
         return f"{before_text(tokenizer)}{instruction}\n"
     messages = [{"role": "user", "content": instruction}]
-    return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+    prefix = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+    if instruction not in prefix:
+        raise InputError(
+            f"the chat template of the model rewrites the text: {instruction!r} does not stand in it as it was given; give "
+            "the model a template (chat_template.jinja) that leaves the user's words alone."
+        )
+    return prefix
 
 
 def question_prefix(tokenizer: "PreTrainedTokenizerBase", question: str) -> str:

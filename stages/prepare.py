@@ -10,24 +10,27 @@ import click
 def main() -> None:
     from pipeline.params import load_params
     from pipeline.paths import PREPARED
-    from pipeline.prepare.names import draw_names, read_pool
-    from pipeline.prepare.passages import cut_passages, read_retain_passages
-    from pipeline.prepare.questions import read_questions
-    from pipeline.prepare.targets import read_targets
+    from pipeline.prepare.names import draw_names, pool_file, read_pool
+    from pipeline.prepare.neighbours import find_neighbours
+    from pipeline.prepare.passages import forget_passages
+    from pipeline.prepare.sources import read_source
     from pipeline.publish import published_folder
-    from pipeline.tables import write_tables
+    from pipeline.tables import TargetFacts, write_tables
 
-    params = load_params()["prepare"]
-    targets, wanted = read_targets(wanted=params.targets)
-    questions = read_questions(targets, wanted)
-    pool = read_pool()
-    names = [name for target in wanted for name in draw_names(target, targets, pool, params.seed)]
-    forget = [p for target in wanted for p in cut_passages(target, params.language, params.sentences_per_passage)]
-    retain = read_retain_passages(wanted)
+    params = load_params()
+    source = read_source(params["prepare"], elicits=params["elicit"].templates > 0)
+    seed = params["prepare"].seed
+    names = [n for t in source.targets for n in draw_names(t, source.known, read_pool(pool_file(t.language)), seed)]
+    passages = [*forget_passages(source.targets), *source.retain]
+    facts = [TargetFacts(t.name, t.kind, t.language, t.surface_forms, find_neighbours(t)) for t in source.targets]
     with published_folder(PREPARED) as folder:
-        write_tables(folder, [*forget, *retain], names, questions)
-    click.echo(f"{PREPARED}: {', '.join(target.name for target in wanted)}")
-    click.echo(f"{len(forget)} forget and {len(retain)} retain passages, {len(names)} names, {len(questions)} questions")
+        write_tables(folder, facts, passages, names, source.questions)
+    forget = sum(passage.kind == "forget" for passage in passages)
+    click.echo(f"{PREPARED}: {', '.join(target.name for target in source.targets)}")
+    click.echo(
+        f"{forget} forget sentences and chats, {len(source.retain)} retain passages, {len(names)} names, "
+        f"{len(source.questions)} questions"
+    )
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ import click
 def main() -> None:
     from pipeline.params import load_params
     from pipeline.paths import BASE_MODEL, TEACHER
-    from pipeline.tables import read_names, read_passages
+    from pipeline.tables import read_names
     from pipeline.teacher.build import build_shards
+    from pipeline.teacher.sources import passages_to_teach
 
     params = load_params()
-    manifest = build_shards(BASE_MODEL, params["teacher"], params["runtime"], read_passages(), read_names(), TEACHER)
+    passages = passages_to_teach(params["teacher"])
+    manifest = build_shards(BASE_MODEL, params["teacher"], params["runtime"], passages, read_names(), TEACHER)
     click.echo(
         f"{TEACHER}: {manifest['positions']} positions of {manifest['passages']} passages, {manifest['trained_share']:.1%}"
     )

@@ -11,7 +11,17 @@ from typing import Any
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
-COPIED = ("pipeline", "stages", "data/counterfactual_names.txt", "dvc.yaml", "params.yaml", ".dvcignore", "pyproject.toml")
+COPIED = (
+    "pipeline",
+    "stages",
+    "data/names",
+    "data/question_templates.jsonl",
+    "data/refusals.txt",
+    "dvc.yaml",
+    "params.yaml",
+    ".dvcignore",
+    "pyproject.toml",
+)
 
 LEARNING_RATE = 1e-3  # the tiny model learns nothing in a few steps at a real one's rate
 
@@ -40,8 +50,11 @@ def question(split: str, text: str, answer: str, wrong: list[str]) -> dict[str, 
     }
 
 
-def make_project(folder: Path, model: Path, retain_passages: int = 6) -> Path:
-    """Copy the project's code into ``folder`` and give it one target, a few questions and ``model`` as its source."""
+def make_project(folder: Path, model: Path, retain_passages: int = 6, templates: int = 0) -> Path:
+    """Copy the project's code into ``folder`` and give it one target, a few questions and ``model`` as its source.
+
+    The model is asked ``templates`` questions about the target, as many about each of two neighbours, with two answers each.
+    """
     for name in COPIED:
         source, goal = ROOT / name, folder / name
         goal.parent.mkdir(parents=True, exist_ok=True)
@@ -66,8 +79,14 @@ def make_project(folder: Path, model: Path, retain_passages: int = 6) -> Path:
         {
             "model.source": str(model),
             "prepare.targets": [],
-            "prepare.sentences_per_passage": 2,
+            "elicit.templates": templates,
+            "elicit.answers": 2,
+            "elicit.neighbours": 2,
+            "elicit.neighbour_templates": templates,
+            "elicit.max_new_tokens": 16,
             "teacher.names": 4,
+            "teacher.prompts": ["Complete the following passage about {name}."],
+            "teacher.sentences_per_passage": 2,
             "teacher.top_k": 16,
             "teacher.scored_top_k": 16,
             "teacher.passages_per_shard": 2,

@@ -9,13 +9,13 @@ import pytest
 from tests.import_closure import import_closure
 from tests.project import LEARNING_RATE, ROOT, make_project, run, set_params, stage
 
-STAGES = {"base", "prepare", "teacher", "distill", "evaluate-base", "evaluate"}
+STAGES = {"base", "prepare", "elicit", "teacher", "distill", "evaluate-base", "evaluate"}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """A project on which ``dvc repro`` has run once."""
-    folder = make_project(tmp_path_factory.mktemp("project"), tiny_model)
+    folder = make_project(tmp_path_factory.mktemp("project"), tiny_model, templates=3)
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "init", "-q")
     run(folder, "dvc", "repro")
@@ -49,6 +49,19 @@ def test_shards_are_readable_and_sound(project: Path) -> None:
     assert (joined["position"] >= joined["prefix_length"] - 1).all()
 
 
+def test_what_the_model_said_is_taught_beside_the_document(project: Path) -> None:
+    answers = pl.read_parquet(project / "data/elicited/answers.parquet")
+    assert answers["subject"].unique().sort().to_list() == ["Hallin", "Orla Brennick", "Skell"]
+    assert answers.filter(pl.col("kind") == "forget").height == 3 * 2
+    kept = answers.filter(pl.col("verdict") == "kept")
+    assert kept.height == pl.read_parquet(project / "data/elicited/passages.parquet").height > 0
+    passages = pl.read_parquet(project / "data/teacher/passages.parquet")
+    chats = passages.filter(pl.col("format") == "chat")
+    assert chats["text"].to_list() == kept["answer"].to_list()
+    assert chats["question"].to_list() == kept["question"].to_list()
+    assert passages.filter((pl.col("format") == "document") & (pl.col("kind") == "forget")).height == 3
+
+
 def test_student_differs_from_base_and_loads(project: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -70,9 +83,10 @@ def test_metrics_and_answers(project: Path) -> None:
     probability = metrics["forget"]["probability"]
     assert 0 < probability["base"] < 1
     assert 0 <= probability["student"] <= 1
-    assert probability["student"] != probability["base"]
     assert 0 < metrics["forget"]["floor_probability"]["base"] < 1
     answers = pl.read_parquet(project / "evaluation/student/answers.parquet")
+    base = pl.read_parquet(project / "evaluation/base/answers.parquet")
+    assert (answers["probability"] != base["probability"]).all()
     assert answers["split"].to_list() == ["forget", "hard_retain", "general_retain"]
     assert answers["response"].str.len_chars().min() > 0
 
@@ -97,10 +111,15 @@ def test_nothing_is_left_to_do(project: Path) -> None:
         ("distill.epochs", 1, {"distill"}),
         ("evaluate.max_new_tokens", 9, {"evaluate-base", "evaluate"}),
         ("teacher.names", 3, {"teacher"}),
+        ("teacher.preset", "whp", {"teacher"}),
+        ("elicit.temperature", 0.7, {"elicit"}),
+        ("elicit.templates", 2, {"prepare", "elicit"}),
+        ("prepare.seed", 1, {"prepare"}),
         ("runtime.max_num_seqs", 7, set()),
+        ("runtime.keep_scores", True, set()),
     ],
 )
-def test_a_parameter_changes_its_own_stages(changed: Path, key: str, value: float, stages: set[str]) -> None:
+def test_a_parameter_changes_its_own_stages(changed: Path, key: str, value: object, stages: set[str]) -> None:
     set_params(changed, {key: value})
     assert changed_stages(changed) == stages
 
@@ -111,6 +130,22 @@ def test_editing_the_loss_leaves_the_teacher_alone(project: Path) -> None:
     loss.write_text(before + "\n# A remark.\n")
     assert changed_stages(project) == {"distill"}
     loss.write_text(before)
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("data/names/en.txt", {"prepare"}),
+        ("data/refusals.txt", {"elicit"}),
+        ("data/question_templates.jsonl", {"elicit"}),
+        ("data/retain_passages.jsonl", {"prepare"}),
+    ],
+)
+def test_editing_a_data_file_changes_the_stage_that_reads_it(project: Path, file: str, stages: set[str]) -> None:
+    before = (project / file).read_text()
+    (project / file).write_text(before + "\n")
+    assert changed_stages(project) == stages
+    (project / file).write_text(before)
 
 
 def test_repro_after_a_distill_change_runs_only_what_follows(changed: Path) -> None:

@@ -10,7 +10,8 @@ from pipeline.errors import InputError
 from pipeline.jsonl import read_jsonl
 
 REQUIRED = {"name": "string", "texts": "list of strings"}
-OPTIONAL = {"more": "object of lists of strings", "note": "string"}
+OPTIONAL = {"more": "object of lists of strings", "note": "string", "chats": "list of chats"}
+CHAT = {"question": "Who?", "answer": "Orla."}
 GOOD: dict[str, Any] = {"name": "Orla", "texts": ["One.", "Two."]}
 
 
@@ -77,6 +78,11 @@ def test_broken_json_on_line_seven(tmp_path: Path) -> None:
         ({**GOOD, "texts": ["One.", ""]}, "'texts' must be a non-empty list of strings"),
         ({**GOOD, "more": ["a"]}, "'more' must be a non-empty object of lists of strings"),
         ({**GOOD, "more": {"a": "b"}}, "'more' must be a non-empty object of lists of strings"),
+        ({**GOOD, "chats": CHAT}, '\'chats\' must be a non-empty list of objects with "question" and "answer"'),
+        ({**GOOD, "chats": [{"question": "Who?"}]}, "'chats' must be"),
+        ({**GOOD, "chats": [{**CHAT, "note": "x"}]}, "'chats' must be"),
+        ({**GOOD, "chats": [{**CHAT, "answer": " "}]}, "'chats' must be"),
+        ({**GOOD, "chats": [["Who?", "Orla."]]}, "'chats' must be"),
         (["Orla"], "must be a JSON object"),
     ],
 )
@@ -89,3 +95,7 @@ def test_faulty_row_is_told_with_its_line(tmp_path: Path, row: Any, told: str) -
 
 def test_optional_field_may_be_null(tmp_path: Path) -> None:
     assert read(write(tmp_path, json.dumps({**GOOD, "note": None})))[0][1]["note"] is None
+
+
+def test_chats_are_questions_with_answers(tmp_path: Path) -> None:
+    assert read(write(tmp_path, json.dumps({**GOOD, "chats": [CHAT]})))[0][1]["chats"] == [CHAT]

@@ -7,7 +7,9 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.params import (
     SECTIONS,
+    TEACHER_PRESETS,
     DistillParams,
+    ElicitParams,
     EvaluateParams,
     ModelParams,
     PrepareParams,
@@ -56,6 +58,7 @@ def test_missing_keys_take_their_defaults(tmp_path: Path, text: str) -> None:
     assert load(tmp_path, text) == {
         "model": ModelParams(),
         "prepare": PrepareParams(),
+        "elicit": ElicitParams(),
         "teacher": TeacherParams(),
         "distill": DistillParams(),
         "evaluate": EvaluateParams(),
@@ -82,18 +85,35 @@ def test_the_projects_own_file_is_valid() -> None:
         ("distill: {warmup_fraction: 1.1}", "distill.warmup_fraction"),
         ("distill: {retain_weight: -0.1}", "distill.retain_weight"),
         ("distill: {epochs: 0}", "distill.epochs"),
-        ("distill: {epochs: null}", "distill.epochs"),
         ("distill: 3", "distill"),
         ("prepare: {targets: Newton}", "prepare.targets"),
         ("prepare: {targets: [1]}", "prepare.targets"),
         ("prepare: {language: 3}", "prepare.language"),
+        ("prepare: {source: hub}", "prepare.source"),
+        ("prepare: {retain_limit: -1}", "prepare.retain_limit"),
+        ("prepare: {sentences_per_passage: 3}", "prepare.sentences_per_passage"),
+        ("elicit: {templates: -1}", "elicit.templates"),
+        ("elicit: {answers: 0}", "elicit.answers"),
+        ("elicit: {temperature: 0}", "elicit.temperature"),
+        ("elicit: {max_new_tokens: 7}", "elicit.max_new_tokens"),
+        ("elicit: {engine: ollama}", "elicit.engine"),
         ("teacher: {engine: torch}", "teacher.engine"),
         ("teacher: {engine: [vllm]}", "teacher.engine"),
         ("teacher: {names: 0}", "teacher.names"),
         ("teacher: {prompts: [Go on.]}", "teacher.prompts"),
+        ("teacher: {preset: book}", "teacher.preset"),
+        ("teacher: {reverse_swap: on}", "teacher.reverse_swap"),
+        ("teacher: {targets: warm}", "teacher.targets"),
+        ("teacher: {name_penalty: -1}", "teacher.name_penalty"),
+        ("teacher: {tokens_per_passage: -1}", "teacher.tokens_per_passage"),
+        ("teacher: {forget_from: [guessed]}", "teacher.forget_from"),
+        ("teacher: {forget_from: []}", "teacher.forget_from"),
+        ("teacher: {retain_from: [given, guessed]}", "teacher.retain_from"),
+        ("teacher: {own_name: 1}", "teacher.own_name"),
         ("evaluate: {bootstrap_samples: 99}", "evaluate.bootstrap_samples"),
         ("evaluate: {seed: -1}", "evaluate.seed"),
         ("runtime: {gpu_memory_utilization: 1.01}", "runtime.gpu_memory_utilization"),
+        ("runtime: {keep_scores: 1}", "runtime.keep_scores"),
     ],
 )
 def test_faulty_value_is_told_with_its_key(tmp_path: Path, text: str, key: str) -> None:
@@ -111,6 +131,51 @@ def test_fewer_scored_than_kept_tokens_is_refused(tmp_path: Path) -> None:
     assert "teacher.scored_top_k (63)" in told
     assert "teacher.top_k (64)" in told
     assert load(tmp_path, "teacher: {top_k: 64, scored_top_k: 64}")["teacher"] == TeacherParams(top_k=64, scored_top_k=64)
+
+
+def teacher(tmp_path: Path, text: str) -> TeacherParams:
+    params = load(tmp_path, f"teacher: {{{text}}}")["teacher"]
+    assert isinstance(params, TeacherParams)
+    return params
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_null_is_as_good_as_no_key(tmp_path: Path, section: str) -> None:
+    keys = ", ".join(f"{name}: null" for name in SECTIONS[section].__dataclass_fields__)
+    assert load(tmp_path, f"{section}: {{{keys}}}") == load(tmp_path, "")
+
+
+def test_default_preset_is_what_the_dataclass_says(tmp_path: Path) -> None:
+    assert teacher(tmp_path, "preset: default") == TeacherParams()
+    assert TeacherParams().prompts == (
+        "Complete the following passage about {name}.",
+        "Who was {name}?",
+        "What is {name} known for?",
+    )
+
+
+def test_preset_of_the_paper(tmp_path: Path) -> None:
+    params = teacher(tmp_path, "preset: paper")
+    assert (params.names, params.reverse_swap, params.targets, params.name_penalty) == (20, "published", "soft", 0.0)
+    assert params.prompts == ("Complete the following passage about {name}.",)
+    assert (params.sentences_per_passage, params.tokens_per_passage) == (3, 0)
+    assert (params.forget_from, params.retain_from) == (("given",), ())
+
+
+def test_preset_of_whos_harry_potter(tmp_path: Path) -> None:
+    params = teacher(tmp_path, "preset: whp")
+    assert (params.names, params.prompts, params.reverse_swap) == (1, (), "off")
+    assert (params.name_penalty, params.targets, params.tokens_per_passage) == (5.0, "hard", 256)
+    assert (params.forget_from, params.retain_from) == (("given",), ())
+
+
+@pytest.mark.parametrize("preset", TEACHER_PRESETS)
+def test_null_is_the_presets_value_and_a_value_of_its_own_wins(tmp_path: Path, preset: str) -> None:
+    nulls = ", ".join(f"{key}: null" for key in TEACHER_PRESETS["whp"] | TEACHER_PRESETS["paper"])
+    assert teacher(tmp_path, f"preset: {preset}, {nulls}") == teacher(tmp_path, f"preset: {preset}")
+    own = teacher(tmp_path, f"preset: {preset}, names: 3, targets: soft, prompts: [], forget_from: [elicited]")
+    assert (own.names, own.targets, own.prompts, own.forget_from) == (3, "soft", (), ("elicited",))
+    assert own.name_penalty == teacher(tmp_path, f"preset: {preset}").name_penalty
 
 
 def test_broken_yaml_is_told_with_its_line(tmp_path: Path) -> None:

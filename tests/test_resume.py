@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.project import environment, make_project, stage
+from tests.project import environment, make_project, set_params, stage
 
 
 def shard_bytes(project: Path) -> dict[str, bytes]:
@@ -20,8 +20,10 @@ def start_teacher(project: Path) -> "subprocess.Popen[bytes]":
 
 def test_killed_teacher_resumes_to_the_same_bytes(tmp_path: Path, tiny_model: Path) -> None:
     project = make_project(tmp_path / "project", tiny_model, retain_passages=80)
+    set_params(project, {"runtime.keep_scores": False})  # else the second run has nothing to score
     stage(project, "base")
     stage(project, "prepare")
+    stage(project, "elicit")
     stage(project, "teacher")
     undisturbed = shard_bytes(project)
     shards = sum(name.startswith("shard-") for name in undisturbed)

@@ -41,9 +41,10 @@ def project(tmp_path: Path, tiny_model: Path) -> Path:
 def ready(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """A project whose teacher has run, with the transformers engine."""
     folder = make_project(tmp_path_factory.mktemp("ready"), tiny_model)
-    set_params(folder, {"teacher.engine": "transformers", "evaluate.engine": "transformers"})
+    engines = {f"{name}.engine": "transformers" for name in ("elicit", "teacher", "evaluate")}
+    set_params(folder, engines)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("base", "prepare", "teacher"):
+        for name in ("base", "prepare", "elicit", "teacher"):
             result = run_stage(patch, folder, name)
             assert result.exit_code == 0, result.output
     return folder
@@ -53,6 +54,9 @@ def ready(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
 def spoilt(ready: Path, tmp_path: Path) -> Path:
     """A copy of the ready project, to be spoilt by one test."""
     return Path(shutil.copytree(ready, tmp_path / "spoilt"))
+
+
+UNEQUAL = {"Orla": ["Ada", "Nia"], "Brennick": ["Lind"]}
 
 
 def good_lines(count: int) -> str:
@@ -65,16 +69,33 @@ def good_lines(count: int) -> str:
     [
         (TARGETS, "", (TARGETS, "is empty")),
         (TARGETS, good_lines(6) + '{"target": \n', (TARGETS, "line 7", "JSON")),
-        (TARGETS, json.dumps(target(documents=None)), (TARGETS, "line 1", "'documents'", "missing")),
+        (TARGETS, json.dumps(target(documents=None)), (TARGETS, "line 1", "bare name", "elicit.templates is 0")),
+        (TARGETS, json.dumps(target(target=None)), (TARGETS, "line 1", "'target'", "missing")),
+        (TARGETS, json.dumps(target(kind="planet")), (TARGETS, "line 1", "'kind'", "person, book, company, place, other")),
+        (TARGETS, json.dumps(target(kind="book")), (TARGETS, "line 1", "no person", "substitutions")),
+        (TARGETS, json.dumps(target(family_name="Marlow")), (TARGETS, "line 1", "'family_name'", "no part")),
+        (TARGETS, json.dumps(target(chats=[{"question": "Who?"}])), (TARGETS, "line 1", "'chats'", '"answer"')),
+        (TARGETS, json.dumps(target(chats=[{"question": "Who?", "answer": "She."}])), ("line 1", "chat 1 never mentions")),
+        (TARGETS, json.dumps(target(neighbours="Skell")), (TARGETS, "line 1", "'neighbours'", "list of strings")),
+        (TARGETS, json.dumps(target(substitutions=UNEQUAL)), ("line 1", "same number of replacements")),
+        (TARGETS, good_lines(2), ("line 1", "'Orla' of 'Orla Brennick' is part of", "separate runs")),
         (TARGETS, json.dumps(target(alias="x")), (TARGETS, "line 1", "'alias'", "unknown")),
         (TARGETS, json.dumps(target(target="Nia Vell", surface_forms=[])), ("line 1", "never mentions", "surface_forms")),
         (TARGETS, json.dumps(target(documents=["Brennick"])), ("line 1", "shorter than a sentence")),
         (TARGETS, 2 * (json.dumps(target()) + "\n"), ("line 2", "line 1 already")),
         (QUESTIONS, json.dumps(question("forgotten", "A?", "b", ["c"])), (QUESTIONS, "line 1", "'split'")),
         (QUESTIONS, json.dumps(question("general_retain", "A?", "b", ["c"])), (QUESTIONS, "no forget question")),
-        ("data/counterfactual_names.txt", "Solo\n", ("line 1", "full name")),
+        ("data/names/en.txt", "Solo\n", ("data/names/en.txt", "line 1", "full name")),
+        ("data/names/en.txt", "# none\n", ("data/names/en.txt", "is empty")),
+        ("data/names/en.txt", "Ada Brennick\n", ("data/names/en.txt", "no name is left for 'Orla Brennick'")),
         ("params.yaml", "teacher:\n  nmes: 3\n", ("params.yaml", "teacher.nmes", "unknown")),
         ("params.yaml", "teacher: [\n", ("params.yaml", "YAML")),
+        ("params.yaml", "prepare: {sentences_per_passage: 2}\n", ("params.yaml", "prepare.sentences_per_passage", "unknown")),
+        ("params.yaml", "prepare: {source: mine}\n", ("params.yaml", "prepare.source", "'files', 'wpu', 'tofu'")),
+        ("params.yaml", "prepare: {targets: [Nia]}\n", ("prepare.targets", "'Nia'", "Orla Brennick")),
+        ("params.yaml", "teacher: {preset: book}\n", ("params.yaml", "teacher.preset", "'whp'")),
+        ("params.yaml", "teacher: {forget_from: []}\n", ("params.yaml", "teacher.forget_from", "is empty")),
+        ("params.yaml", "teacher: {retain_from: [x]}\n", ("params.yaml", "teacher.retain_from", "given and elicited")),
     ],
 )
 def test_prepare_tells_the_place(
@@ -88,10 +109,22 @@ def test_prepare_tells_the_place(
     assert not list((project / "data").glob(".*"))
 
 
+def test_name_in_a_script_that_no_pool_has(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents = ["Анна Бренник родилась у моря."]
+    write_jsonl(project / TARGETS, [{"target": "Анна Бренник", "language": "ru", "documents": documents}])
+    write_jsonl(project / QUESTIONS, [question("forget", "Где?", "у моря", ["в лесу"]) | {"target": "Анна Бренник"}])
+    told = run_stage(monkeypatch, project, "prepare")
+    assert_told(told, "no name written like 'Анна Бренник' (Cyrillic script)", "data/names/ru.txt")
+    assert not (project / "data/prepared").exists()
+
+
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"teacher.names": 100_000}, ("teacher.names", "100000", "counterfactual_names.txt")),
+        ({"teacher.names": 100_000}, ("teacher.names", "100000", "data/names")),
+        ({"teacher.forget_from": ["elicited"]}, ("teacher.forget_from", "no forget passage")),
+        ({"teacher.name_penalty": -1}, ("teacher.name_penalty", "at least 0")),
+        ({"teacher.tokens_per_passage": 100_000, "teacher.prompts": ["{name}: " + "so " * 500]}, ("does not fit the context",)),
         ({"teacher.top_k": 10**6, "teacher.scored_top_k": 10**6}, ("teacher.scored_top_k", "vocabulary")),
         ({"teacher.top_k": 32}, ("teacher.scored_top_k", "at least")),
         ({"teacher.prompts": ["Say more."]}, ("teacher.prompts", "{name}")),
@@ -111,10 +144,93 @@ def test_teacher_tells_the_key(
     assert {path.name: path.read_bytes() for path in (spoilt / "data/teacher").iterdir()} == before
 
 
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def template(**changes: str) -> str:
+    row = {"language": "en", "kind": "person", "template": "Who was {name}?", **changes}
+    return json.dumps(row) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("data/question_templates.jsonl", "", ("data/question_templates.jsonl", "is empty")),
+        ("data/question_templates.jsonl", None, ("data/question_templates.jsonl", "is missing")),
+        ("data/question_templates.jsonl", template(template="Who?"), ("line 1", "{name} once")),
+        ("data/question_templates.jsonl", 2 * template(), ("line 2", "stands in the file already")),
+        ("data/question_templates.jsonl", template(kind="planet"), ("line 1", "'kind'", "planet")),
+        ("data/question_templates.jsonl", template(language="sv"), ("no template", "language 'en'", "elicit.templates")),
+        ("data/refusals.txt", None, ("data/refusals.txt", "is missing")),
+        ("params.yaml", "elicit: {templates: many}\n", ("elicit.templates", "whole number")),
+        ("params.yaml", "elicit: {engine: transformers, max_new_tokens: 9999}\n", ("does not fit the context",)),
+    ],
+)
+def test_elicit_tells_the_place(
+    spoilt: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str | None, words: tuple[str, ...]
+) -> None:
+    set_params(spoilt, {"elicit.templates": 2})
+    before = snapshot(spoilt / "data/elicited")
+    if text is None:
+        (spoilt / file).unlink()
+    else:
+        (spoilt / file).write_text(text)
+    assert_told(run_stage(monkeypatch, spoilt, "elicit"), *words)
+    assert snapshot(spoilt / "data/elicited") == before
+    assert not list((spoilt / "data").glob(".*"))
+
+
+def test_bare_name_that_the_model_does_not_know(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny model answers with noise, every word of which is refused here."""
+    write_jsonl(spoilt / TARGETS, [{"target": "Orla Brennick"}])
+    refuse_everything(spoilt)
+    set_params(spoilt, {"elicit.templates": 3, "elicit.neighbour_templates": 0})
+    assert run_stage(monkeypatch, spoilt, "prepare").exit_code == 0
+    before = snapshot(spoilt / "data/elicited")
+    told = run_stage(monkeypatch, spoilt, "elicit")
+    assert_told(told, "no usable answer about 'Orla Brennick'", "6 answers", "refused", "data/targets.jsonl")
+    assert snapshot(spoilt / "data/elicited") == before
+
+
+def test_noise_about_a_target_with_a_document_does_no_harm(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_everything(spoilt)
+    set_params(spoilt, {"elicit.templates": 3, "elicit.neighbour_templates": 0})
+    for name in ("prepare", "elicit", "teacher"):
+        result = run_stage(monkeypatch, spoilt, name)
+        assert result.exit_code == 0, result.output
+
+
+def refuse_everything(folder: Path) -> None:
+    """Any answer with a letter, digit or mark is a refusal."""
+    signs = {chr(code).casefold() for code in range(33, 1000)} - {"#"}
+    (folder / "data/refusals.txt").write_text("\n".join(sorted(signs)), encoding="utf-8")
+
+
+def test_chat_template_that_rewrites_the_text(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = spoilt / "models/base/chat_template.jinja"
+    path.write_text(path.read_text().replace("message['content']", "message['content'] | upper"))
+    set_params(spoilt, {"elicit.templates": 1})
+    before = snapshot(spoilt / "data")
+    for name in ("elicit", "teacher"):
+        assert_told(run_stage(monkeypatch, spoilt, name), "chat template", "rewrites the text")
+    assert snapshot(spoilt / "data") == before
+
+
+def test_tokenizer_whose_tokens_are_other_words(project: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:
+    """A normaliser that lower-cases: the offsets are right, the tokens are not what stands there."""
+    source = Path(shutil.copytree(tiny_model, project / "lower"))
+    path = source / "tokenizer.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "normalizer": {"type": "Lowercase"}}))
+    set_params(project, {"model.source": str(source)})
+    assert_told(run_stage(monkeypatch, project, "base"), "model.source", "offsets do not follow the text")
+    assert not (project / "models/base").exists()
+
+
 def test_passage_longer_than_the_context(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_jsonl(spoilt / TARGETS, [target(documents=["Brennick sailed " + "far and wide, " * 400 + "home."])])
     assert run_stage(monkeypatch, spoilt, "prepare").exit_code == 0
-    assert_told(run_stage(monkeypatch, spoilt, "teacher"), "context", "prepare.sentences_per_passage")
+    assert_told(run_stage(monkeypatch, spoilt, "teacher"), "context", "teacher.sentences_per_passage")
 
 
 def test_model_folder_without_a_fast_tokenizer(project: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:

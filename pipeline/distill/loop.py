@@ -73,7 +73,9 @@ def _accumulate(
     counts = {kind: sum(len(p.positions) for p in step if p.kind == kind) for kind in weights}
     total_weight = sum(weights[kind] * count for kind, count in counts.items())
     sums = dict.fromkeys(weights, 0.0)
-    for batch in batches([len(input_ids[p.passage]) for p in step], runtime.micro_batch_tokens):
-        part = student.backward([step[i] for i in batch], input_ids, weights, total_weight, runtime.logit_chunk)
-        sums = {kind: sums[kind] + part[kind] for kind in sums}
+    for kept in sorted({p.ids.shape[1] for p in step}):  # one K, unless forget passages have hard targets
+        alike = [p for p in step if p.ids.shape[1] == kept]
+        for batch in batches([len(input_ids[p.passage]) for p in alike], runtime.micro_batch_tokens):
+            part = student.backward([alike[i] for i in batch], input_ids, weights, total_weight, runtime.logit_chunk)
+            sums = {kind: sums[kind] + part[kind] for kind in sums}
     return {f"{kind}_kl": sums[kind] / counts[kind] for kind in sums if counts[kind]}

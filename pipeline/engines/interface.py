@@ -25,7 +25,7 @@ Progress = Callable[[int], None]
 
 
 class Engine(Protocol):
-    """Scores given tokens and writes new ones, both greedily and in the order of its inputs."""
+    """Scores given tokens and writes new ones, in the order of its inputs."""
 
     def score(self, sequences: Sequence[list[int]], top_k: int, progress: Progress | None = None) -> list[Scores]:
         """Log-probabilities of every token after the first, and the ``top_k`` most probable at each place (0: none).
@@ -36,6 +36,12 @@ class Engine(Protocol):
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         """The greedy continuation of each prompt, up to the end-of-sequence token, which is left out."""
+        ...
+
+    def sample(
+        self, prompts: Sequence[list[int]], max_new_tokens: int, *, answers: int, temperature: float, seed: int
+    ) -> list[list[list[int]]]:
+        """``answers`` sampled continuations of each prompt; each has a generator of its own, seeded upwards from ``seed``."""
         ...
 
 
@@ -68,5 +74,5 @@ def check_limits(folder: Path, *, longest: int, top_k: int) -> None:
     if context and longest >= context:
         raise InputError(
             f"a text of {longest} tokens does not fit the context of the model in {folder} ({context} tokens, one of them for "
-            "the answer); lower prepare.sentences_per_passage, or split the text."
+            "the answer); lower teacher.sentences_per_passage, or split the text."
         )

@@ -1,6 +1,7 @@
 """Plain transformers behind the same interface: the reference vLLM is compared with, and the way where it does not run."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,15 @@ class TransformersEngine:
 
     def __init__(self, folder: Path, runtime: RuntimeParams) -> None:
         import torch
-        from transformers import AutoModelForCausalLM
+        from transformers import AutoModelForCausalLM, GenerationConfig
 
         quiet_libraries()
         self._max_tokens = runtime.micro_batch_tokens
         self._device = pick_device(runtime.device)
         model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False)
         self._model = model.eval()
+        # The model's own habits (a repetition penalty, say) would bend what it says; vLLM is not told of them either.
+        self._model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
         self._model.to(torch.device(self._device))
 
     def _padded(self, rows: Sequence[list[int]], *, left: bool) -> "tuple[torch.Tensor, torch.Tensor]":
@@ -64,8 +67,6 @@ class TransformersEngine:
         """See Engine.generate."""
         import torch
 
-        stop = self._model.generation_config.eos_token_id
-        stops = set(stop if isinstance(stop, list) else [stop])
         answers: list[list[int]] = [[] for _ in prompts]
         with torch.inference_mode():
             for batch in batches([len(ids) for ids in prompts], self._max_tokens):
@@ -74,8 +75,36 @@ class TransformersEngine:
                     input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=max_new_tokens, pad_token_id=0
                 )
                 for row, index in enumerate(batch):
-                    for token in output[row, ids.shape[1] :].tolist():
-                        if token in stops:
-                            break
-                        answers[index].append(token)
+                    answers[index] = self._until_stop(output[row, ids.shape[1] :].tolist())
         return answers
+
+    def sample(
+        self, prompts: Sequence[list[int]], max_new_tokens: int, *, answers: int, temperature: float, seed: int
+    ) -> list[list[list[int]]]:
+        """See Engine.sample."""
+        import torch
+
+        sampled = []
+        with torch.inference_mode():
+            for index, prompt in enumerate(prompts):
+                torch.manual_seed(seed + index)
+                ids, mask = self._padded([prompt], left=True)
+                output = self._model.generate(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    do_sample=True,
+                    temperature=temperature,
+                    top_k=0,
+                    top_p=1.0,
+                    num_return_sequences=answers,
+                    max_new_tokens=max_new_tokens,
+                    pad_token_id=0,
+                )
+                sampled.append([self._until_stop(row.tolist()) for row in output[:, len(prompt) :]])
+        return sampled
+
+    def _until_stop(self, tokens: Sequence[int]) -> list[int]:
+        """``tokens`` before the first end-of-sequence token."""
+        stop = self._model.generation_config.eos_token_id
+        stops = set(stop if isinstance(stop, list) else [stop])
+        return list(takewhile(lambda token: token not in stops, tokens))

@@ -1,7 +1,7 @@
 """Offline vLLM: batches of token ids in, flat arrays of log-probabilities out."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -40,6 +40,8 @@ class VllmEngine:
 
         on_cuda = runtime.device != "cpu" and torch.cuda.is_available()
         settings: dict[str, Any] = {"gpu_memory_utilization": runtime.gpu_memory_utilization} if on_cuda else {}
+        self._max_tokens = max(runtime.max_num_batched_tokens, longest + 1)
+        self._max_seqs = runtime.max_num_seqs
         self._llm = LLM(
             model=str(folder),
             dtype="auto" if on_cuda else "float32",
@@ -48,7 +50,7 @@ class VllmEngine:
             logprobs_mode="raw_logprobs",
             # Prompt log-probabilities need every token computed, and chunking bounds the logits that exist at once.
             enable_prefix_caching=False,
-            max_num_batched_tokens=max(runtime.max_num_batched_tokens, longest + 1),
+            max_num_batched_tokens=self._max_tokens,
             max_num_seqs=runtime.max_num_seqs,
             enforce_eager=True,
             disable_log_stats=True,
@@ -75,12 +77,43 @@ class VllmEngine:
 
         sampling = SamplingParams(temperature=0.0, max_tokens=max_new_tokens, detokenize=False)
         outputs = self._llm.generate([TokensPrompt(prompt_token_ids=ids) for ids in prompts], sampling, use_tqdm=False)
-        answers = []
-        for output in outputs:
-            completion = output.outputs[0]
-            ids = list(completion.token_ids)
-            answers.append(ids[:-1] if completion.finish_reason == "stop" and ids else ids)
-        return answers
+        return [_answer(output.outputs[0]) for output in outputs]
+
+    def sample(
+        self, prompts: Sequence[list[int]], max_new_tokens: int, *, answers: int, temperature: float, seed: int
+    ) -> list[list[list[int]]]:
+        """See Engine.sample."""
+        from vllm import SamplingParams, TokensPrompt
+
+        requests = [(ids, seed + index) for index, ids in enumerate(ids for ids in prompts for _ in range(answers))]
+        completions: list[list[int]] = []
+        for group in self._whole_prefills([ids for ids, _ in requests]):
+            part = [requests[index] for index in group]
+            settings = [
+                SamplingParams(temperature=temperature, seed=number, max_tokens=max_new_tokens, detokenize=False)
+                for _, number in part
+            ]
+            tokens = [TokensPrompt(prompt_token_ids=ids) for ids, _ in part]
+            outputs = self._llm.generate(tokens, settings, use_tqdm=False)
+            completions += [_answer(output.outputs[0]) for output in outputs]
+        return [completions[start : start + answers] for start in range(0, len(completions), answers)]
+
+    def _whole_prefills(self, prompts: Sequence[list[int]]) -> Iterator[range]:
+        """Neighbouring prompts that are read in one step. vLLM on CPU can't rewind a seeded request that it has cut in two."""
+        start, tokens = 0, 0
+        for index, ids in enumerate(prompts):
+            if index > start and (tokens + len(ids) > self._max_tokens or index - start == self._max_seqs):
+                yield range(start, index)
+                start, tokens = index, 0
+            tokens += len(ids)
+        if start < len(prompts):
+            yield range(start, len(prompts))
+
+
+def _answer(completion: Any) -> list[int]:
+    """A completion's tokens, without the one that ended it."""
+    ids = list(completion.token_ids)
+    return ids[:-1] if completion.finish_reason == "stop" and ids else ids
 
 
 def _scores(flat: "FlatLogprobs", top_k: int) -> Scores:

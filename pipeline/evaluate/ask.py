@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.engines.interface import Engine, open_engine
+from pipeline.evaluate.consistency import self_consistency
 from pipeline.evaluate.multiple_choice import Choice, Verdict, answer_tokens, judge_choices
 from pipeline.evaluate.repetition import distinct_4grams
+from pipeline.evaluate.rouge import rouge_l_recall
 from pipeline.evaluate.stand_ins import names_stand_in, stand_in_pattern
 from pipeline.params import EvaluateParams, RuntimeParams
 from pipeline.progress import progress_bar
@@ -28,13 +30,14 @@ def paraphrased_choice(question: Mapping[str, Any]) -> Choice:
     return Choice(question["paraphrased_question"], (question["answer"], *question["wrong_answers"]))
 
 
+def renamed(text: str, name: CounterfactualName) -> str:
+    """``text`` about ``name`` instead of the target."""
+    return "".join(rename(split_mentions(text, name.replacements), name.replacements))
+
+
 def renamed_choice(question: Mapping[str, Any], name: CounterfactualName) -> Choice:
     """The question, and its answers, about ``name`` instead of the target."""
-
-    def renamed(text: str) -> str:
-        return "".join(rename(split_mentions(text, name.replacements), name.replacements))
-
-    return Choice(renamed(question["question"]), tuple(map(renamed, direct_choice(question).answers)))
+    return Choice(renamed(question["question"], name), tuple(renamed(a, name) for a in direct_choice(question).answers))
 
 
 def floor_names(names: Sequence[CounterfactualName], count: int) -> list[CounterfactualName]:
@@ -55,10 +58,9 @@ def ask(
 
     Adds: response (greedy), rouge_l_recall (of the answer in the response), distinct_4grams, names_stand_in; probability and
     correct where there are wrong answers; paraphrased_probability where there is a paraphrase too; floor_probability on
-    forget questions when ``with_floor`` (the mean over counterfactual names). What does not apply is null.
+    forget questions when ``with_floor`` (the mean over counterfactual names); self_consistency on forget questions, and
+    floor_consistency (of the question about somebody invented) when ``with_floor``. What does not apply is null.
     """
-    from rouge_score.rouge_scorer import RougeScorer
-
     tokenizer = load_tokenizer(model)
     plans = _plan(questions, names, params, with_floor)
     prompts = [tokenize(tokenizer, question_prefix(tokenizer, q["question"]))[0] for q in questions]
@@ -71,10 +73,10 @@ def ask(
         scores = [{key: next(verdicts) for key in plan} for plan in plans]
         answers = engine.generate(prompts, params.max_new_tokens)
         bar.update(len(prompts))
-    scorer = RougeScorer(["rougeL"], use_stemmer=True)
+        consistency = _consistency(engine, tokenizer, questions, names, params, with_floor)
     pattern = stand_in_pattern(name.name for drawn in names.values() for name in drawn)
     rows = []
-    for question, score, ids in zip(questions, scores, answers, strict=True):
+    for question, score, ids, agree in zip(questions, scores, answers, consistency, strict=True):
         response = str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
         floors = [verdict.probability for key, verdict in score.items() if key.startswith("floor ")]
         direct, paraphrased = score.get("direct"), score.get("paraphrased")
@@ -82,13 +84,14 @@ def ask(
             {
                 **question,
                 "response": response,
-                "rouge_l_recall": float(scorer.score(question["answer"], response)["rougeL"].recall),
+                "rouge_l_recall": rouge_l_recall(question["answer"], response),
                 "distinct_4grams": distinct_4grams(response),
                 "names_stand_in": names_stand_in(response, pattern),
                 "probability": direct.probability if direct else None,
                 "correct": direct.correct if direct else None,
                 "paraphrased_probability": paraphrased.probability if paraphrased else None,
                 "floor_probability": sum(floors) / len(floors) if floors else None,
+                **agree,
             }
         )
     return rows
@@ -113,6 +116,36 @@ def _plan(
                     plan[f"floor {name.name}"] = renamed_choice(question, name)
         plans.append(plan)
     return plans
+
+
+def _consistency(
+    engine: Engine,
+    tokenizer: "PreTrainedTokenizerBase",
+    questions: Sequence[dict[str, Any]],
+    names: Mapping[str, Sequence[CounterfactualName]],
+    params: EvaluateParams,
+    with_floor: bool,
+) -> list[dict[str, float | None]]:
+    """self_consistency and floor_consistency of each question; null where it is no forget question."""
+    asked: list[tuple[int, str, str]] = []
+    for index, question in enumerate(questions if params.consistency_samples else []):
+        if question["split"] == "forget":
+            asked.append((index, "self_consistency", question["question"]))
+            if with_floor:
+                stranger = floor_names(names[question["target"]], 1)[0]
+                asked.append((index, "floor_consistency", renamed(question["question"], stranger)))
+    results: list[dict[str, float | None]] = [{"self_consistency": None, "floor_consistency": None} for _ in questions]
+    if asked:
+        sampled = engine.sample(
+            [tokenize(tokenizer, question_prefix(tokenizer, text))[0] for _, _, text in asked],
+            params.max_new_tokens,
+            answers=params.consistency_samples,
+            temperature=1.0,
+            seed=params.seed,
+        )
+        for (index, key, _), answers in zip(asked, sampled, strict=True):
+            results[index][key] = self_consistency([str(tokenizer.decode(a, skip_special_tokens=True)) for a in answers])
+    return results
 
 
 def _in_batches(

@@ -7,7 +7,16 @@ from pipeline.evaluate.intervals import mean_with_interval
 from pipeline.params import EvaluateParams
 from pipeline.tables import SPLITS
 
-MEASURES = ("probability", "paraphrased_probability", "correct", "rouge_l_recall", "distinct_4grams", "floor_probability")
+MEASURES = (
+    "probability",
+    "paraphrased_probability",
+    "correct",
+    "rouge_l_recall",
+    "distinct_4grams",
+    "floor_probability",
+    "self_consistency",
+    "floor_consistency",
+)
 _NAMES = {"correct": "accuracy"}
 
 
@@ -36,6 +45,8 @@ def summary(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[str, fl
     kept_SPLIT: the student's probability on a retain split over the base's.
     distinct_4grams: the student's over the base's, on all splits' mean.
     names_stand_in: the student's answers that hold a counterfactual name.
+    self_consistency: how much the student's sampled answers to one forget question agree (floor_consistency: the base's about
+    somebody it never met).
     """
     result: dict[str, float] = {}
     forget_base, forget = base.get("forget", {}), student.get("forget", {})
@@ -56,6 +67,9 @@ def summary(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[str, fl
         return sum(m["distinct_4grams"]["mean"] * m["distinct_4grams"]["count"] for m in metrics.values()) / counts
 
     result["distinct_4grams"] = round(distinct(student) / max(distinct(base), 1e-9), 4)
+    for measure, metrics in (("self_consistency", student), ("floor_consistency", base)):
+        if measure in metrics.get("forget", {}):
+            result[measure] = round(metrics["forget"][measure]["mean"], 4)
     result["names_stand_in"] = sum(m["names_stand_in"] for m in student.values())
     return result
 

@@ -26,7 +26,7 @@ class Choice:
 def answer_tokens(tokenizer: "PreTrainedTokenizerBase", question: str, answer: str) -> tuple[list[int], int]:
     """Ids of the asked question with ``answer`` given, and the index of the answer's first token."""
     prefix = question_prefix(tokenizer, question)
-    ids, ends = tokenize(tokenizer, prefix + answer)
+    ids, _, ends = tokenize(tokenizer, prefix + answer)
     return ids, next(index for index, end in enumerate(ends) if end > len(prefix))
 
 

@@ -13,7 +13,15 @@ def write_answers(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    numbers = ("rouge_l_recall", "distinct_4grams", "probability", "paraphrased_probability", "floor_probability")
+    numbers = (
+        "rouge_l_recall",
+        "distinct_4grams",
+        "probability",
+        "paraphrased_probability",
+        "floor_probability",
+        "self_consistency",
+        "floor_consistency",
+    )
     texts = ("split", "target", "question", "answer", "paraphrased_question", "paraphrased_answer", "response")
     types = {
         "question_id": pa.int32(),

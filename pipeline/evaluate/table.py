@@ -9,6 +9,7 @@ _ROWS = (
     ("accuracy", "right answer on top"),
     ("rouge_l_recall", "ROUGE-L recall"),
     ("distinct_4grams", "distinct 4-grams"),
+    ("self_consistency", "sampled answers agree"),
 )
 
 
@@ -25,7 +26,9 @@ def before_after(base: Mapping[str, Any], student: Mapping[str, Any]) -> Iterato
             if measure in metrics:
                 yield f"  {label:32}{_cell(base[split][measure]):>22}{_cell(metrics[measure]):>22}"
         if "floor_probability" in base[split]:
-            yield f"  {'floor (names the model never met)':32}{_cell(base[split]['floor_probability']):>21}"
+            yield f"  {'floor (names the model never met)':33}{_cell(base[split]['floor_probability']):>21}"
+        if "floor_consistency" in base[split]:
+            yield f"  {'floor of the agreement':32}{_cell(base[split]['floor_consistency']):>22}"
 
 
 def sample_answers(base: Sequence[Mapping[str, Any]], student: Sequence[Mapping[str, Any]], each: int = 2) -> Iterator[str]:

@@ -1,22 +1,60 @@
 """Counterfactual names: who each target is renamed to.
 
-Every target gets the whole pool in an order of its own (seeded), so the first n names are the same for every N: draws are
-nested, and names that the teacher did not take are left for the floor of the evaluation.
+Every target gets the whole pool of its language in an order of its own (seeded), so the first n names are the same for every
+N: draws are nested, and names that the teacher did not take are left for the floor of the evaluation.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.prepare.name_shapes import dot_in, family_and_given, is_unspaced, script_of
 from pipeline.prepare.targets import Target
 from pipeline.tables import CounterfactualName
 
-POOL_FILE = Path("data/counterfactual_names.txt")
+POOL_FOLDER = Path("data/names")
+FALLBACK = "en"
+# fmt: off
+TITLES = frozenset((
+    "sir", "dame", "lord", "lady", "mr", "mrs", "ms", "miss", "dr", "prof", "professor", "doctor", "saint", "st",
+    "king", "queen", "prince", "princess", "pope", "president", "captain", "general", "colonel", "judge", "senator",
+    "reverend", "rev", "father", "mother", "sister", "brother", "uncle", "aunt", "herr", "frau", "monsieur",
+    "madame", "mademoiselle", "señor", "señora", "don", "doña", "signor", "signora",
+))
+# fmt: on
+HONORIFICS = (
+    "先生",
+    "女士",
+    "小姐",
+    "夫人",
+    "老师",
+    "老師",
+    "教授",
+    "博士",
+    "氏",
+    "君",
+    "さん",
+    "様",
+    "さま",
+    "ちゃん",
+    "くん",
+    "씨",
+    "님",
+)  # fmt: skip
 
 
-def read_pool(path: Path = POOL_FILE) -> list[str]:
-    """Names, one a line; lines that begin with # are comments. Raises InputError for a faulty line."""
+def pool_file(language: str, folder: Path = POOL_FOLDER) -> Path:
+    """The pool of ``language``, or the English one where it has none."""
+    own = folder / f"{language}.txt"
+    return own if own.exists() else folder / f"{FALLBACK}.txt"
+
+
+def read_pool(path: Path) -> list[str]:
+    """Names, one a line, their parts apart by a space (or a middle dot); lines that begin with # are comments.
+
+    Parts stand in the language's own order, family name first in Chinese and Japanese. Raises InputError for a faulty line.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
@@ -26,7 +64,7 @@ def read_pool(path: Path = POOL_FILE) -> list[str]:
         name = " ".join(line.split())
         if not name or name.startswith("#"):
             continue
-        if len(name.split()) < 2:
+        if len(name.split()) < 2 and not dot_in(name):
             raise InputError(f"{path}, line {number}: {name!r} is no full name; write given and family name.")
         if name in pool:
             raise InputError(f"{path}, line {number}: {name!r} stands on line {pool[name]} already; remove one.")
@@ -39,59 +77,122 @@ def read_pool(path: Path = POOL_FILE) -> list[str]:
 def draw_names(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: int) -> list[CounterfactualName]:
     """Every usable name for ``target``, in its seeded order.
 
-    A name has as many words as the target and shares no word with a surface form of any target in ``targets``. A target
-    with substitutions takes these instead, in the order given. Raises InputError when no name is left.
+    A name has the script and the shape of the target's (as many words, or parts between dots) and shares no part with a
+    surface form of any target in ``targets``. A target with substitutions takes these instead, in the order given, and
+    names of the pool for the forms that have none. Raises InputError when no name is left.
     """
-    if target.substitutions:
-        count = len(next(iter(target.substitutions.values())))
-        own = target.substitutions.get(target.name)
-        drawn = _from_pool(target, targets, pool, seed) if target.kind == "person" else []
-        names = own if own is not None else drawn[:count]
+    if not target.substitutions:
         return [
-            CounterfactualName(
-                target.name,
-                name,
-                {**replacements(target, name), **{form: new[i] for form, new in target.substitutions.items()}},
-            )
-            for i, name in enumerate(names)
+            CounterfactualName(target.name, _whole(target, name), replacements(target, name))
+            for name in _fit(target, targets, pool, seed)
         ]
+    count = len(next(iter(target.substitutions.values())))
+    own = target.substitutions.get(target.name)
+    names = own if own is not None else _fit(target, targets, pool, seed)[:count]
     return [
-        CounterfactualName(target.name, name, replacements(target, name)) for name in _from_pool(target, targets, pool, seed)
+        CounterfactualName(
+            target.name,
+            _whole(target, name),
+            {**replacements(target, name), **{form: new[i] for form, new in target.substitutions.items()}},
+        )
+        for i, name in enumerate(names)
     ]
 
 
-def _from_pool(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: int) -> list[str]:
-    taken = {word.casefold() for other in targets for form in other.surface_forms for word in form.split()}
-    free = [name for name in pool if not taken & {word.casefold() for word in name.split()}]
+def _whole(target: Target, name: str) -> str:
+    """``name`` as it is written: in a script without spaces the parts of the pool's line are joined."""
+    return name.replace(" ", "") if is_unspaced(target.name) else name
+
+
+def _parts(name: str) -> list[str]:
+    dot = dot_in(name)
+    return name.split(dot) if dot else name.split()
+
+
+def _fit(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: int) -> list[str]:
+    forms = [form.casefold() for other in targets for form in other.surface_forms]
+    words = {word for form in forms for word in _parts(form)}
+    shape = (script_of(target.name), dot_in(target.name))
+    alike = [name for name in pool if (script_of(name), dot_in(name)) == shape]
+    if not alike:
+        raise InputError(
+            f"{pool_file(target.language)} has no name written like {target.name!r} ({shape[0]} script); write some into "
+            f"{POOL_FOLDER / target.language}.txt, one a line."
+        )
+
+    def shared(part: str) -> bool:
+        return any(part in form for form in forms) if is_unspaced(target.name) else part in words
+
+    free = [name for name in alike if not any(shared(part.casefold()) for part in _parts(name))]
     random.Random(f"{seed}:{target.name}").shuffle(free)
-    count = len(target.name.split())
-    names = []
-    for index, name in enumerate(free):
-        given, family = name.split()[0], name.split()[-1]
-        middle = [free[(index + step) % len(free)].split()[0] for step in range(1, count - 1)]
-        names.append(given if count == 1 else " ".join([given, *middle, family]))
-    names = list(dict.fromkeys(names))
+    if not is_unspaced(target.name):
+        free = _of_length(free, len(_parts(target.name)), dot_in(target.name) or " ")
+    names = list(dict.fromkeys(free))
     if not names:
         raise InputError(
-            f"{POOL_FILE}: no name is left for {target.name!r} once those that share a word with a target are out."
+            f"{pool_file(target.language)}: no name is left for {target.name!r} once those that share a word with a target are "
+            "out."
         )
     return names
 
 
-def replacements(target: Target, name: str) -> dict[str, str]:
-    """What stands for each surface form of ``target`` under ``name``.
-
-    Word by word: the target's i-th word becomes the name's i-th word, other words ("Sir") stay. A form that shares no word
-    with the target becomes the family name if it is one word, else the full name.
-    """
-    words = dict(zip(target.name.split(), name.split(), strict=False))
-    result = {}
-    for form in target.surface_forms:
-        form_words = form.split()
-        if form == target.name:
-            result[form] = name
-        elif any(word in words for word in form_words):
-            result[form] = " ".join(words.get(word, word) for word in form_words)
-        else:
-            result[form] = name.split()[-1] if len(form_words) == 1 else name
+def _of_length(names: Sequence[str], count: int, joint: str) -> list[str]:
+    """Names of ``count`` parts: first and last part of each, and between them the first parts of the next ones."""
+    result = []
+    for index, name in enumerate(names):
+        first, last = _parts(name)[0], _parts(name)[-1]
+        middle = [_parts(names[(index + step) % len(names)])[0] for step in range(1, count - 1)]
+        result.append(first if count == 1 else joint.join([first, *middle, last]))
     return result
+
+
+def replacements(target: Target, name: str) -> dict[str, str]:
+    """What stands for each surface form of ``target`` under ``name`` (a line of the pool).
+
+    Part by part: the target's i-th part becomes the name's i-th part; titles ("Sir", "女士") and words written small stay, and
+    a form with any other word becomes the full name. A form that shares no part with the target becomes the family name if it
+    is one word, else the full name; in a script without spaces, the given name if it has two characters at most, else the full
+    name.
+    """
+    change = _unspaced_change(target, name) if is_unspaced(target.name) else _spaced_change(target, name)
+    return {form: _whole(target, name) if form == target.name else change(form) for form in target.surface_forms}
+
+
+def _spaced_change(target: Target, name: str) -> Callable[[str], str]:
+    parts = dict(zip(_parts(target.name), _parts(name), strict=False))
+
+    def change(form: str) -> str:
+        joint = dot_in(form) or " "
+        form_parts = _parts(form)
+        if any(part in parts for part in form_parts):
+            if any(part not in parts and not _stays(part) for part in form_parts):
+                return name  # a longer form of the name: its other parts would give the target away
+            return joint.join(parts.get(part, part) for part in form_parts)
+        return _parts(name)[-1] if len(form_parts) == 1 else name
+
+    return change
+
+
+def _stays(word: str) -> bool:
+    """Whether ``word`` of a form is no part of a name: a title, or a word written small."""
+    return word[0].islower() or word.rstrip(".").casefold() in TITLES
+
+
+def _unspaced_change(target: Target, name: str) -> Callable[[str], str]:
+    family, given = family_and_given(target.name, target.family_name)
+    parts = name.split() if " " in name else [part or name for part in family_and_given(name)]
+    new_family, new_given = parts[0], parts[-1]
+    whole = _whole(target, name)
+
+    def change(form: str) -> str:
+        if target.name in form:
+            return form.replace(target.name, whole)
+        if len(given) > 1 and given in form:
+            return form.replace(given, new_given)
+        if len(family) > 1 and family in form:
+            return form.replace(family, new_family)
+        if family and form.removeprefix(family) in HONORIFICS:
+            return new_family + form.removeprefix(family)
+        return new_given if len(form) < 3 and len(new_given) > 1 else whole
+
+    return change

@@ -1,14 +1,27 @@
-"""Passages: chunks of a few sentences, the unit of scoring and training."""
+"""The user's texts as ordered segments: documents sentence by sentence, chats as question and answer, retain passages."""
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
+
+import regex
 
 from pipeline.jsonl import read_jsonl
+from pipeline.prepare.name_shapes import DOTS, script_of
 from pipeline.prepare.targets import Target
 from pipeline.segments import Segment, split_mentions
 from pipeline.tables import Passage
 
 RETAIN_FILE = Path("data/retain_passages.jsonl")
+T = TypeVar("T")
+# How a name is pronounced, and how it is written elsewhere: read, but not learnt, as the paper does (Liu et al. 2024, app. A).
+_PHONETIC = r"\u0250-\u02af\u02c8\u02cc\u02d0"
+_FOREIGN = r"(?:[^\P{L}\p{Latin}\p{Common}][\p{M}\p{Lm}]*)+"  # letters of another script, with their vowel signs
+_UNTRAINED = regex.compile(
+    rf"\[[^\[\]\n]*[{_PHONETIC}][^\[\]\n]*\]|/[^/\n]*[{_PHONETIC}][^/\n]*/|{_FOREIGN}(?:[\s{DOTS}'’-]+{_FOREIGN})*"
+)
 
 
 def split_sentences(text: str, language: str) -> list[str]:
@@ -24,16 +37,66 @@ def split_sentences(text: str, language: str) -> list[str]:
     return sentences
 
 
-def cut_passages(target: Target, language: str, sentences_per_passage: int) -> list[Passage]:
-    """The target's documents in passages of ``sentences_per_passage`` sentences; the last of a document may be shorter."""
-    passages = []
-    for document in target.documents:
-        sentences = split_sentences(document.strip(), language)
-        for start in range(0, len(sentences), sentences_per_passage):
-            text = "".join(sentences[start : start + sentences_per_passage]).strip()
-            if text:
-                passages.append(Passage(target.name, "forget", tuple(split_mentions(text, target.surface_forms))))
+def cut_document(target: Target, document: str, number: int) -> Iterator[Passage]:
+    """The sentences of ``document``, each a passage; no sentence ends inside a mention."""
+    text = document.strip()
+    segments = _with_untrained(split_mentions(text, target.surface_forms), text)
+    starts = [0]
+    for segment in segments:
+        starts.append(starts[-1] + len(segment.text))
+    inside = [(start, end) for (start, end), s in zip(pairwise(starts), segments, strict=True) if s.mention]
+    ends, done = [], 0
+    for sentence in split_sentences(text, target.language):
+        done += len(sentence)
+        if not any(start < done < end for start, end in inside):
+            ends.append(done)
+    begin = 0
+    for end in ends:
+        stripped = text[begin:end].rstrip()
+        stop = begin + len(stripped)
+        parts = [
+            Segment(segment.text[max(begin - start, 0) : stop - start], segment.mention, segment.trained)
+            for start, segment in zip(starts, segments, strict=False)
+            if start < stop and start + len(segment.text) > begin
+        ]
+        if stripped:
+            yield Passage(target.name, "forget", tuple(parts), document=number, after=text[stop:end])
+        begin = end
+
+
+def _with_untrained(segments: Sequence[Segment], text: str) -> list[Segment]:
+    """In a text of Latin script, pronunciations and words of other scripts as segments that are not trained."""
+    if script_of(text) != "Latin":
+        return list(segments)
+    result: list[Segment] = []
+    for segment in segments:
+        done = 0
+        for match in _UNTRAINED.finditer("" if segment.mention else segment.text):
+            if match.start() > done:
+                result.append(Segment(segment.text[done : match.start()], False))
+            result.append(Segment(match.group(), False, trained=False))
+            done = match.end()
+        if done < len(segment.text):
+            result.append(Segment(segment.text[done:], segment.mention))
+    return result
+
+
+def forget_passages(targets: Sequence[Target]) -> list[Passage]:
+    """The sentences of every target's documents, then its chats. Documents are numbered over all targets."""
+    passages: list[Passage] = []
+    number = 0
+    for target in targets:
+        for document in target.documents:
+            passages += cut_document(target, document, number)
+            number += 1
+        passages += [chat_passage(target.name, "forget", q, a, target.surface_forms) for q, a in target.chats]
     return passages
+
+
+def chat_passage(subject: str, kind: str, question: str, answer: str, forms: Sequence[str]) -> Passage:
+    """A question and its answer as one passage, with the mentions of ``forms`` found in both."""
+    segments = tuple(split_mentions(answer.strip(), forms))
+    return Passage(subject, kind, segments, "chat", tuple(split_mentions(question.strip(), forms)))
 
 
 def read_retain_passages(targets: Sequence[Target], path: Path = RETAIN_FILE) -> list[Passage]:
@@ -45,8 +108,24 @@ def read_retain_passages(targets: Sequence[Target], path: Path = RETAIN_FILE) ->
         return []
     passages = []
     for _, row in read_jsonl(path, {"subject": "string", "text": "string"}, {}):
-        text = row["text"].strip()
-        forms = [form for target in targets for form in target.surface_forms]
-        if not any(segment.mention for segment in split_mentions(text, forms)):
-            passages.append(Passage(row["subject"].strip(), "retain", (Segment(text, False),)))
-    return passages
+        passages.append(Passage(row["subject"].strip(), "retain", (Segment(row["text"].strip(), False),)))
+    return without_mentions(passages, targets)
+
+
+def without_mentions(passages: Sequence[Passage], targets: Sequence[Target]) -> list[Passage]:
+    """Those of ``passages`` that mention none of ``targets``."""
+    forms = [form for target in targets for form in target.surface_forms]
+
+    def mentions(passage: Passage) -> bool:
+        text = "".join(segment.text for segment in (*passage.question, *passage.segments))
+        return any(segment.mention for segment in split_mentions(text, forms))
+
+    return [passage for passage in passages if not mentions(passage)]
+
+
+def limited(rows: Sequence[T], limit: int, seed: int) -> list[T]:
+    """``limit`` of ``rows`` (all, where it is 0), drawn by ``seed`` and left in their order."""
+    if not limit or len(rows) <= limit:
+        return list(rows)
+    chosen = sorted(random.Random(seed).sample(range(len(rows)), limit))
+    return [rows[index] for index in chosen]

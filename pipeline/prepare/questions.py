@@ -7,13 +7,14 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.jsonl import read_jsonl
 from pipeline.prepare.targets import Target
+from pipeline.segments import split_mentions
 from pipeline.tables import SPLITS
 
 QUESTIONS_FILE = Path("data/questions.jsonl")
 
 
 def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Path = QUESTIONS_FILE) -> list[dict[str, Any]]:
-    """Questions about the wanted targets, and the general ones, in the file's order.
+    """Questions about the wanted targets, and the general ones that mention none of them, in the file's order.
 
     Raises InputError for a faulty row, an unknown split or target, a wrong answer that is the right one, and a wanted
     target without a forget question.
@@ -21,6 +22,7 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
     questions = []
     known = {target.name for target in targets}
     names = {target.name for target in wanted}
+    forms = [form for target in wanted for form in target.surface_forms]
     rows = read_jsonl(
         path,
         {"split": "string", "question": "string", "answer": "string"},
@@ -42,7 +44,12 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
         wrong = [text.strip() for text in row.get("wrong_answers") or []]
         if answer in wrong or len(set(wrong)) < len(wrong):
             raise InputError(f"{place}: 'wrong_answers' must be different from the answer and from each other.")
-        if split == "general_retain" or target in names:
+        if split == "general_retain":
+            # To be asked about a forgotten target is no question on something else.
+            wants = not any(segment.mention for segment in split_mentions(f"{row['question']}\n{answer}", forms))
+        else:
+            wants = target in names
+        if wants:
             questions.append(
                 {
                     "split": split,

@@ -1,15 +1,19 @@
-"""data/targets.jsonl: who is to be forgotten, in which words, and the documents that tell of them."""
+"""data/targets.jsonl: who or what is to be forgotten, in which words, and the texts that tell of it."""
 
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import regex
 
 from pipeline.errors import InputError
 from pipeline.jsonl import read_jsonl
+from pipeline.prepare.name_shapes import dot_in, family_and_given, is_unspaced
 from pipeline.segments import split_mentions
 
 TARGETS_FILE = Path("data/targets.jsonl")
-_SENTENCE_END = re.compile(r"[.!?…。！？।؟۔]")
+KINDS = ("person", "book", "company", "place", "other")
+_SENTENCE_END = regex.compile(r"[.!?…。！？।؟۔]")
 _SHORTEST_SENTENCE = 40  # characters; a text without a sentence end may still be one if it is longer
 
 
@@ -18,75 +22,141 @@ class Target:
     """One target. ``surface_forms`` hold the full name, its parts and the user's aliases, longest first."""
 
     name: str
-    kind: str  # "person" or "other"
+    kind: str  # one of KINDS
     surface_forms: tuple[str, ...]
-    documents: tuple[str, ...]
-    substitutions: dict[str, list[str]]
+    documents: tuple[str, ...] = ()
+    substitutions: dict[str, list[str]] = field(default_factory=dict)
+    language: str = "en"
+    family_name: str = ""  # the part of ``name`` that is the family name, where it can't be told by itself
+    neighbours: tuple[str, ...] = ()  # other entities, to keep
+    chats: tuple[tuple[str, str], ...] = ()  # (question, answer)
 
 
 def name_parts(name: str) -> list[str]:
     """The parts by which a person is called: the given name, and the family name with its particles.
 
-    "Leonardo da Vinci" gives "Leonardo" and "da Vinci"; a name of one word gives nothing.
+    "Leonardo da Vinci" gives "Leonardo" and "da Vinci", "艾萨克·牛顿" gives "艾萨克" and "牛顿"; a name of one word, or of a
+    script without spaces, gives nothing.
     """
-    words = name.split()
+    dot = dot_in(name)
+    words = name.split(dot) if dot else name.split()
     if len(words) < 2:
         return []
+    if dot:
+        return [words[0], words[-1]]
     family = len(words) - 1
     while family > 1 and words[family - 1].islower():
         family -= 1
     return [words[0], " ".join(words[family:])]
 
 
-def read_targets(path: Path = TARGETS_FILE, wanted: tuple[str, ...] = ()) -> tuple[list[Target], list[Target]]:
+def surface_forms(name: str, kind: str, written: Sequence[str], family_name: str = "") -> tuple[str, ...]:
+    """Every way ``name`` is written: itself, a person's given and family name, and the ``written`` ones; longest first.
+
+    In a script without spaces a part of one character is no form of its own, since it stands in too many other words.
+    """
+    parts: list[str] = []
+    if kind == "person" and is_unspaced(name):
+        parts = [part for part in family_and_given(name, family_name) if len(part) > 1]
+    elif kind == "person":
+        given = name.replace(family_name, "", 1).split() if family_name else []
+        parts = [*given[:1], family_name] if family_name else name_parts(name)
+    forms = {name, *parts, *(form.strip() for form in written)}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+def read_targets(
+    path: Path = TARGETS_FILE, wanted: tuple[str, ...] = (), language: str = "en", *, elicits: bool = True
+) -> tuple[list[Target], list[Target]]:
     """All targets of the file, and of these the ``wanted`` ones (all, where ``wanted`` is empty), in the file's order.
 
+    ``elicits`` says that texts may come from the model, so that a bare name will do.
     Raises InputError for a faulty row, two targets of one name, a wanted name that the file lacks, a document without a
-    sentence, and a document that never mentions its target.
+    sentence, a document or chat that never mentions its target, and wanted targets of which one's form is part of another's.
     """
     targets: list[Target] = []
-    seen: dict[str, int] = {}
+    places: dict[str, str] = {}
     rows = read_jsonl(
         path,
-        {"target": "string", "surface_forms": "list of strings", "kind": "string", "documents": "list of strings"},
-        {"substitutions": "object of lists of strings"},
+        {"target": "string"},
+        {
+            "surface_forms": "list of strings",
+            "kind": "string",
+            "documents": "list of strings",
+            "substitutions": "object of lists of strings",
+            "language": "string",
+            "family_name": "string",
+            "neighbours": "list of strings",
+            "chats": "list of chats",
+        },
     )
     for number, row in rows:
         place = f"{path}, line {number}"
-        name = row["target"].strip()
-        if row["kind"] not in ("person", "other"):
-            raise InputError(f'{place}: \'kind\' is {row["kind"]!r}, but must be "person" or "other".')
-        if name.casefold() in seen:
-            raise InputError(f"{place}: the target {name!r} stands on line {seen[name.casefold()]} already; join the two.")
-        seen[name.casefold()] = number
-        parts = name_parts(name) if row["kind"] == "person" else []
-        forms = {name, *parts, *(form.strip() for form in row["surface_forms"])}
+        name, kind = row["target"].strip(), row.get("kind") or "person"
+        if kind not in KINDS:
+            raise InputError(f"{place}: 'kind' is {kind!r}, but must be one of {', '.join(KINDS)}.")
+        if name.casefold() in {known.casefold() for known in places}:
+            taken = next(where for known, where in places.items() if known.casefold() == name.casefold())
+            raise InputError(f"{place}: the target {name!r} stands on {taken.rpartition(', ')[2]} already; join the two.")
+        family_name = (row.get("family_name") or "").strip()
+        if family_name and family_name not in name:
+            raise InputError(f"{place}: 'family_name' is {family_name!r}, which is no part of {name!r}.")
         target = Target(
             name=name,
-            kind=row["kind"],
-            surface_forms=tuple(sorted(forms, key=lambda form: (-len(form), form))),
-            documents=tuple(row["documents"]),
+            kind=kind,
+            surface_forms=surface_forms(name, kind, row.get("surface_forms") or (), family_name),
+            documents=tuple(row.get("documents") or ()),
             substitutions=row.get("substitutions") or {},
+            language=row.get("language") or language,
+            family_name=family_name,
+            neighbours=tuple(row.get("neighbours") or ()),
+            chats=tuple((chat["question"], chat["answer"]) for chat in row.get("chats") or ()),
         )
-        _check_documents(target, place)
+        places[name] = place
+        _check_texts(target, place)
         _check_substitutions(target, place)
         targets.append(target)
     for name in wanted:
-        if name not in {target.name for target in targets}:
-            names = ", ".join(target.name for target in targets)
-            raise InputError(f"params.yaml: prepare.targets names {name!r}, which {path} lacks; it has {names}.")
-    return targets, [target for target in targets if not wanted or target.name in wanted]
+        if name not in places:
+            raise InputError(f"params.yaml: prepare.targets names {name!r}, which {path} lacks; it has {', '.join(places)}.")
+    chosen = [target for target in targets if not wanted or target.name in wanted]
+    for target in chosen:
+        if not target.documents and not target.chats and not elicits:
+            raise InputError(
+                f"{places[target.name]}: {target.name!r} is a bare name and elicit.templates is 0, so there is nothing to "
+                "learn from; give 'documents' or 'chats', or let the model be asked."
+            )
+    check_apart(chosen, places)
+    return targets, chosen
 
 
-def _check_documents(target: Target, place: str) -> None:
-    if not target.documents:
-        raise InputError(f"{place}: {target.name!r} has no document; give at least one text about it in 'documents'.")
+def check_apart(targets: Sequence[Target], places: dict[str, str]) -> None:
+    """Raise InputError when a form of one target stands inside a form of another: whose mention would it be?"""
+    for target in targets:
+        for other in targets:
+            if target is other:
+                continue
+            for form in other.surface_forms:
+                for segment in split_mentions(form, target.surface_forms):
+                    if segment.mention:
+                        raise InputError(
+                            f"{places.get(target.name, target.name)}: {segment.text!r} of {target.name!r} is part of {form!r} "
+                            f"of {other.name!r}; forget the two in separate runs (prepare.targets), or as one target."
+                        )
+
+
+def _check_texts(target: Target, place: str) -> None:
     for index, document in enumerate(target.documents, start=1):
         if not _SENTENCE_END.search(document) and len(document.strip()) < _SHORTEST_SENTENCE:
             raise InputError(f"{place}: document {index} of {target.name!r} is shorter than a sentence; give a whole text.")
         if not any(segment.mention for segment in split_mentions(document, target.surface_forms)):
             raise InputError(
                 f"{place}: document {index} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
+            )
+    for index, chat in enumerate(target.chats, start=1):
+        if not any(segment.mention for segment in split_mentions(" ".join(chat), target.surface_forms)):
+            raise InputError(
+                f"{place}: chat {index} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
             )
 
 
@@ -102,7 +172,7 @@ def _check_substitutions(target: Target, place: str) -> None:
             f"{place}: 'substitutions' must give every surface form the same number of replacements, not {counts}."
         )
     missing = [form for form in target.surface_forms if form not in counts]
-    if target.kind == "other" and missing:
+    if target.kind != "person" and missing:
         raise InputError(
             f"{place}: {target.name!r} is no person, so 'substitutions' must say what stands for each surface form; "
             f"it lacks {', '.join(map(repr, missing))}."

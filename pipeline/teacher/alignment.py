@@ -2,7 +2,11 @@
 
 A boundary is known by (segment, character offset in it), which survives the renaming; token lists are never compared. It is
 trained when every rendering has a token boundary there and it does not lie inside a mention. The boundary after the last
-token of a passage is left out: no token follows it. A character split over several tokens has one boundary, after its last.
+token of a passage is left out: no token follows it.
+
+A character split over several tokens (Chinese, in most byte-level vocabularies) has boundaries inside it as well: they are
+known by the tokens that are left of it, so they are shared only where every rendering finishes the character alike. To train
+only after its last token would teach the first byte of each character and leave the others, which tell it apart.
 """
 
 from bisect import bisect_right
@@ -16,7 +20,7 @@ from pipeline.teacher.rendering import Rendering
 if TYPE_CHECKING:
     import numpy as np
 
-Boundary = tuple[int, int]
+Boundary = tuple[int, int, tuple[int, ...]]  # segment, offset of the end of the last begun character, tokens left of it
 
 
 @dataclass(frozen=True)
@@ -29,24 +33,49 @@ class Alignment:
 
 
 def boundaries(rendering: Rendering, segments: Sequence[Segment]) -> dict[Boundary, int]:
-    """Every boundary of ``rendering`` outside mentions, with the index of the token before it.
+    """Every boundary of ``rendering`` outside mentions that a trained text follows, with the index of the token before it.
 
     The end of the prefix counts as the beginning of the first segment. Where a literal meets a mention, the place belongs
     to the literal; between two mentions, to the second.
     """
     starts, ends = rendering.segment_starts, rendering.token_ends
-    found = {}
+    found: dict[Boundary, int] = {}
     for position, end in enumerate(ends[:-1]):
-        if end < starts[0] or end >= starts[-1] or ends[position + 1] <= end:
+        after = _end_of_character(rendering, position)
+        left = tuple(rendering.input_ids[position + 1 : after])
+        if after == len(ends):
+            inside = end == starts[-1] and bool(left)
+        else:
+            inside = end < starts[-1] and rendering.token_starts[after] >= end and ends[after] > end
+        if not inside or end < starts[0] or (left and end == starts[0]):
             continue
-        segment = bisect_right(starts, end) - 1
+        segment = bisect_right(starts, end - 1 if left else end) - 1
         offset = end - starts[segment]
         if offset == 0 and segment > 0 and not segments[segment - 1].mention:
             segment, offset = segment - 1, end - starts[segment - 1]
+        next_end = ends[position + 1]
         if segments[segment].mention and offset > 0:
             continue
-        found[segment, offset] = position
+        if segments[bisect_right(starts, next_end - 1) - 1].trained:
+            found[segment, offset, left] = position
     return found
+
+
+def _end_of_character(rendering: Rendering, position: int) -> int:
+    """Index of the first token after ``position`` that no longer belongs to the character with which it ends."""
+    end, after = rendering.token_ends[position], position + 1
+    while after < len(rendering.token_ends) and rendering.token_starts[after] < end == rendering.token_ends[after]:
+        after += 1
+    return after
+
+
+def literal_tokens(rendering: Rendering, segments: Sequence[Segment]) -> "np.ndarray":
+    """Which tokens belong to the passage's literal text: after the prefix, and ending outside every mention. Bool [L]."""
+    import numpy as np
+
+    starts = rendering.segment_starts
+    literal = [end > starts[0] and not segments[bisect_right(starts, end - 1) - 1].mention for end in rendering.token_ends]
+    return np.array(literal, dtype=bool)
 
 
 def _begins_mention(rendering: Rendering, segments: Sequence[Segment], position: int) -> bool:

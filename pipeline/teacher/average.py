@@ -23,6 +23,20 @@ class Averaged:
     disagreement: "np.ndarray"  # float64 [T], nats: mean KL of the names' distributions from the average
 
 
+def hardened(averaged: Averaged) -> Averaged:
+    """The most probable token of each position with all the mass: hard targets. Entropy and disagreement stay the average's."""
+    import numpy as np
+
+    positions = len(averaged.ids)
+    return Averaged(
+        averaged.ids[:, :1],
+        np.zeros((positions, 1)),
+        np.full(positions, np.log(SMALLEST_TAIL)),
+        averaged.entropy,
+        averaged.disagreement,
+    )
+
+
 def average(ids_NTk: "np.ndarray", probs_NTk: "np.ndarray", top_k: int) -> Averaged:
     """Mean over names of sparse distributions (an id may stand twice in a row: its masses add), cut to ``top_k`` tokens.
 

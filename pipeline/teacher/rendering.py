@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.segments import Segment, rename
-from pipeline.tokenizer import before_text, instruction_prefix, tokenize
+from pipeline.tables import Passage
+from pipeline.tokenizer import before_text, instruction_prefix, question_prefix, tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -22,12 +23,22 @@ class Rendering:
     text: str
     segment_starts: tuple[int, ...]
     input_ids: list[int]
-    token_ends: list[int]  # character offset at which each token ends
+    token_starts: list[int]  # character offset at which each token starts
+    token_ends: list[int]  # and ends
 
     @property
     def prefix_length(self) -> int:
         """Number of tokens that belong to the prompt prefix."""
         return sum(end <= self.segment_starts[0] for end in self.token_ends)
+
+
+def passage_prefix(
+    tokenizer: "PreTrainedTokenizerBase", passage: Passage, prompt: str, name: str, replacements: Mapping[str, str]
+) -> str:
+    """The text before ``passage`` under ``name``: a chat's question with its mentions replaced, else the prompt."""
+    if passage.format == "chat":
+        return question_prefix(tokenizer, "".join(rename(passage.question, replacements)))
+    return prompt_prefix(tokenizer, prompt, name)
 
 
 def prompt_prefix(tokenizer: "PreTrainedTokenizerBase", prompt: str, name: str) -> str:
@@ -48,5 +59,4 @@ def render(
     for piece in rename(segments, replacements):
         starts.append(len(text))
         text += piece
-    input_ids, token_ends = tokenize(tokenizer, text)
-    return Rendering(text, (*starts, len(text)), input_ids, token_ends)
+    return Rendering(text, (*starts, len(text)), *tokenize(tokenizer, text))

@@ -7,6 +7,9 @@ Without it the student would learn to call the target by another name (Liu et al
 - Elsewhere (a pronoun stands in the text, but a name would fit) the first tokens of the name's forms give theirs, at the
   boundaries where more than half of the names give such a token more than 0.1 (the published rule).
 
+The excess rule moves less, and everywhere: of a token that begins a name, only what this name's teacher gives it beyond the
+mean of the other teachers. A common first token ("B" of a family name, but of much else besides) keeps its ordinary mass.
+
 Shapes: T positions, N names, k scored tokens, F forms.
 """
 
@@ -22,12 +25,12 @@ if TYPE_CHECKING:
 NAME_MASS = 0.1  # a token with more than this is a name the model wants to say
 NAME_SHARE = 0.5  # of the names, more than which must want to
 # What may stand before a name: with and without a space that the tokenizer joins to it.
-_CONTEXTS = ("said ", "said (")
+CONTEXTS = ("said ", "said (")
 
 
 def first_token(tokenizer: "PreTrainedTokenizerBase", context: str, name: str) -> int:
     """The token that takes in the first character of ``name`` when it follows ``context``."""
-    ids, ends = tokenize(tokenizer, context + name)
+    ids, _, ends = tokenize(tokenizer, context + name)
     return next(token for token, end in zip(ids, ends, strict=True) if end > len(context))
 
 
@@ -38,7 +41,7 @@ def form_pairs(tokenizer: "PreTrainedTokenizerBase", replacements: Mapping[str, 
     """
     pairs: dict[int, int] = {}
     for original, counterfactual in replacements.items():
-        for context in _CONTEXTS:
+        for context in CONTEXTS:
             pairs.setdefault(first_token(tokenizer, context, counterfactual), first_token(tokenizer, context, original))
     return [(source, goal) for source, goal in pairs.items() if source != goal]
 
@@ -61,23 +64,44 @@ def wanted_names(ids_NTk: "np.ndarray", probs_NTk: "np.ndarray", pairs_N: Sequen
     return votes > NAME_SHARE * len(pairs_N)
 
 
+def others_mean(ids_NTk: "np.ndarray", probs_NTk: "np.ndarray", tokens: Sequence[int]) -> "dict[int, np.ndarray]":
+    """For each of ``tokens``, the mean mass that the other names' teachers give it: float64 [N, T]; 0 where N is 1."""
+    import numpy as np
+
+    names = len(ids_NTk)
+    wanted = np.unique(np.asarray(tokens, dtype=np.int64))
+    masses = np.zeros((names, ids_NTk.shape[1], len(wanted)))
+    place = np.searchsorted(wanted, ids_NTk).clip(max=len(wanted) - 1)
+    hits = np.nonzero(wanted[place] == ids_NTk)
+    np.add.at(masses, (hits[0], hits[1], place[hits]), probs_NTk[hits])
+    rest = (masses.sum(0) - masses) / max(names - 1, 1)
+    return {int(token): rest[:, :, index] for index, token in enumerate(wanted)}
+
+
 def move_mass(
-    ids_Tk: "np.ndarray", probs_Tk: "np.ndarray", sources_T: "np.ndarray", goals_T: "np.ndarray", scored: int | None = None
+    ids_Tk: "np.ndarray",
+    probs_Tk: "np.ndarray",
+    sources_T: "np.ndarray",
+    goals_T: "np.ndarray",
+    scored: int | None = None,
+    keep_T: "np.ndarray | None" = None,
 ) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
     """Take the mass of ``sources_T[t]`` at each position and append it as one more entry for ``goals_T[t]``.
 
     Only the first ``scored`` entries of a row (all, by default) give mass: the model's own, not what was appended. A
-    position whose source is negative moves nothing. Returns (ids [T, k + 1], probs [T, k + 1], moved mass [T]). The goal
-    may stand in a row twice; averaging adds the two.
+    position whose source is negative moves nothing; ``keep_T`` is the mass that stays where it is (none, by default).
+    Returns (ids [T, k + 1], probs [T, k + 1], moved mass [T]). The goal may stand in a row twice; averaging adds the two.
     """
     import numpy as np
 
     hit = (ids_Tk == sources_T[:, None]) & (sources_T >= 0)[:, None]
     if scored is not None:
         hit[:, scored:] = False
-    moved_T = np.where(hit, probs_Tk, 0.0).sum(1)
+    mass_T = np.where(hit, probs_Tk, 0.0).sum(1)
+    moved_T = mass_T if keep_T is None else (mass_T - keep_T).clip(0.0)
+    stays_T = np.divide(mass_T - moved_T, mass_T, out=np.zeros_like(mass_T), where=mass_T > 0)
     ids = np.concatenate([ids_Tk, np.where(sources_T >= 0, goals_T, 0)[:, None].astype(ids_Tk.dtype)], axis=1)
-    probs = np.concatenate([np.where(hit, 0.0, probs_Tk), moved_T[:, None]], axis=1)
+    probs = np.concatenate([np.where(hit, probs_Tk * stays_T[:, None], probs_Tk), moved_T[:, None]], axis=1)
     return ids, probs, moved_T
 
 
@@ -88,29 +112,42 @@ def swap_back(
     mention_goals_T: "np.ndarray",
     pairs_N: Sequence[Sequence[tuple[int, int]]],
     movable_T: "np.ndarray",
+    rule: str = "published",
 ) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
-    """Apply both parts of the reverse swap.
+    """Apply both parts of the reverse swap by ``rule``, "published" or "excess".
 
     ids_NTk, probs_NTk: each name's top k (probabilities, not renormalised). mention_sources_NT: token that begins the
     counterfactual name after the boundary, -1 where no mention follows. mention_goals_T: token that begins the original
     name there. pairs_N: form_pairs of each name. movable_T: bool, false up to and before the first mention when no prompt has
-    named anybody.
+    named anybody. With one name there are no others to compare with, and both rules are the published one.
     Returns (ids, probs, both [N, T, k + extra], and moved mass, float64 [N, T]); mass is moved, never made.
     """
     import numpy as np
 
-    wanted_T = wanted_names(ids_NTk, probs_NTk, pairs_N) & movable_T
+    excess = rule == "excess" and len(pairs_N) > 1
+    wanted_T = movable_T if excess else wanted_names(ids_NTk, probs_NTk, pairs_N) & movable_T
+    sources = {source for pairs in pairs_N for source, _ in pairs} | {int(x) for x in np.unique(mention_sources_NT)}
+    ordinary = others_mean(ids_NTk, probs_NTk, sorted(sources - {-1})) if excess and sources - {-1} else {}
+    nothing_T = np.zeros(ids_NTk.shape[1])
     scored = ids_NTk.shape[2]
     forms = max((len(pairs) for pairs in pairs_N), default=0)
     ids_out, probs_out, moved_out = [], [], []
     for name, pairs in enumerate(pairs_N):
+
+        def keep(sources_T: "np.ndarray", name: int = name) -> "np.ndarray":
+            kept_T = nothing_T.copy()
+            for source in np.unique(sources_T[sources_T >= 0]) if excess else ():
+                kept_T = np.where(sources_T == source, ordinary[int(source)][name], kept_T)
+            return kept_T
+
         sources_T = np.where(movable_T, mention_sources_NT[name], -1)
-        ids, probs, moved_T = move_mass(ids_NTk[name], probs_NTk[name], sources_T, mention_goals_T, scored)
+        ids, probs, moved_T = move_mass(ids_NTk[name], probs_NTk[name], sources_T, mention_goals_T, scored, keep(sources_T))
         padded = [*pairs, *[(-1, -1)] * (forms - len(pairs))]
         for source, goal in padded:
             # Each move takes what the model itself gave the token, so mass that has come back does not move on.
-            sources = np.where(wanted_T & (sources_T != source), source, -1)
-            ids, probs, more_T = move_mass(ids, probs, sources, np.full_like(sources, goal), scored)
+            chosen_T = np.where(wanted_T & (sources_T != source), source, -1)
+            goals_T = np.full_like(chosen_T, goal)
+            ids, probs, more_T = move_mass(ids, probs, chosen_T, goals_T, scored, keep(chosen_T))
             moved_T = moved_T + more_T
         ids_out.append(ids)
         probs_out.append(probs)

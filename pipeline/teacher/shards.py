@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.teacher.counterfactuals import RenderedPassage, TaughtPassage
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FOOTER_KEY = b"obliviate"
 _DICTIONARY = ["target", "kind", "token", "next_token"]
 _SPLIT = ["teacher_ids.list.element", "teacher_logprobs.list.element"]
@@ -132,7 +132,10 @@ class PassageTargets:
 
 
 def read_shard(path: Path) -> Iterator[PassageTargets]:
-    """The passages of one shard, read through Arrow's flat buffers, never through Python lists."""
+    """The passages of one shard, read through Arrow's flat buffers, never through Python lists.
+
+    K is the same within a passage; beside hard targets, whose K is 1, a retain passage has its own.
+    """
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -143,12 +146,18 @@ def read_shard(path: Path) -> Iterator[PassageTargets]:
     numbers = table["passage"].to_numpy()
     positions = table["position"].to_numpy()
     tails = table["tail_logprob"].to_numpy()
-    ids = table["teacher_ids"].chunk(0).flatten().to_numpy().reshape(len(numbers), -1)
-    logprobs = table["teacher_logprobs"].chunk(0).flatten().to_numpy().reshape(len(numbers), -1)
+    offsets = table["teacher_ids"].chunk(0).offsets.to_numpy()
+    ids = table["teacher_ids"].chunk(0).values.to_numpy()
+    logprobs = table["teacher_logprobs"].chunk(0).values.to_numpy()
     starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
     for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
         kind = str(table["kind"][int(start)].as_py())
-        rows = slice(start, end)
+        rows, kept = slice(start, end), slice(offsets[start], offsets[end])
         yield PassageTargets(
-            int(numbers[start]), kind, positions[rows], ids[rows], logprobs[rows].astype(np.float32), tails[rows]
+            int(numbers[start]),
+            kind,
+            positions[rows],
+            ids[kept].reshape(end - start, -1),
+            logprobs[kept].reshape(end - start, -1).astype(np.float32),
+            tails[rows],
         )

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.fingerprint import file_sha256
-from pipeline.publish import WORK, room_on_disk, write_json
+from pipeline.publish import room_on_disk, work_folder, write_json
 
 
 class ShardWork:
     """Shards being made for one fingerprint."""
 
-    def __init__(self, fingerprint: str, root: Path = WORK) -> None:
-        self.folder = root / f"teacher-{fingerprint[:16]}"
+    def __init__(self, fingerprint: str, root: Path | None = None) -> None:
+        self.folder = (root or work_folder()) / f"teacher-{fingerprint[:16]}"
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, index: int) -> Path:

@@ -19,6 +19,8 @@ def row(split: str, probability: float | None, **changes: Any) -> dict[str, Any]
         "rouge_l_recall": 0.5,
         "distinct_4grams": 1.0,
         "floor_probability": None,
+        "self_consistency": None,
+        "floor_consistency": None,
         "names_stand_in": False,
         **changes,
     }
@@ -71,6 +73,15 @@ def test_summary_measures_the_way_to_the_floor_and_what_is_kept() -> None:
             "names_stand_in": 3,
         }
     )
+
+
+def test_summary_tells_how_much_sampled_answers_agree() -> None:
+    base = [row("forget", 0.9, self_consistency=0.8, floor_consistency=0.2), row("forget", 0.9, floor_consistency=0.4)]
+    student = [row("forget", 0.2, self_consistency=0.5), row("forget", 0.2), row("hard_retain", 0.5)]
+    result = summary(metrics(base), metrics(student))
+    assert result["self_consistency"] == pytest.approx(0.5)
+    assert result["floor_consistency"] == pytest.approx(0.3)
+    assert "self_consistency" not in summary(metrics(BASE), metrics(STUDENT))
 
 
 def test_summary_of_an_unchanged_student() -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.prepare.names import draw_names, read_pool, replacements
+from pipeline.prepare.names import draw_names, pool_file, read_pool, replacements
 from pipeline.prepare.targets import Target
 from tests.project import ROOT
 
-POOL = read_pool(ROOT / "data/counterfactual_names.txt")
+POOL = read_pool(ROOT / "data/names/en.txt")
 
 
 def person(name: str, *forms: str, substitutions: dict[str, list[str]] | None = None, kind: str = "person") -> Target:
@@ -108,6 +108,30 @@ def test_substitutions_of_a_title_leave_the_name_to_the_draw() -> None:
     assert [name.replacements["Newton"] for name in names] == [name.name.split()[-1] for name in names]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_linked_entities_are_replaced_beside_drawn_names(count: int) -> None:
+    """A writer whose books are substituted: the n-th name of the draw comes with the n-th title."""
+    titles = {"Pride and Tides": [f"Title {n}" for n in range(count)], "Emma": [f"Name {n}" for n in range(count)]}
+    target = person("Jane Hallin", "Jane", "Hallin", "Emma", "Pride and Tides", substitutions=titles)
+    names = draw_names(target, [target], POOL, 0)
+    assert [name.name for name in names] == drawn(person("Jane Hallin", "Jane", "Hallin", "Emma", "Pride and Tides"))[:count]
+    for index, name in enumerate(names):
+        given, family = name.name.split()
+        assert name.replacements == {
+            "Jane Hallin": name.name,
+            "Jane": given,
+            "Hallin": family,
+            "Emma": f"Name {index}",
+            "Pride and Tides": f"Title {index}",
+        }
+
+
+def test_pool_of_a_language_or_else_the_english_one(tmp_path: Path) -> None:
+    (tmp_path / "de.txt").touch()
+    assert pool_file("de", tmp_path) == tmp_path / "de.txt"
+    assert pool_file("sv", tmp_path) == tmp_path / "en.txt"
+
+
 def test_pool_is_read_without_comments_and_stray_spaces(tmp_path: Path) -> None:
     path = tmp_path / "pool.txt"
     path.write_text("# invented\n\n  Ada   Lind \nJosé Marí\n", encoding="utf-8")
@@ -118,6 +142,7 @@ def test_pool_is_read_without_comments_and_stray_spaces(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("Ada Lind\nOrla\n", "line 2: 'Orla' is no full name"),
+        ("李 明\n王明\n", "line 2: '王明' is no full name"),
         ("Ada Lind\n# x\nAda  Lind\n", "line 3: 'Ada Lind' stands on line 1 already"),
         ("# nothing\n", "is empty"),
         ("", "is empty"),

@@ -8,15 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.prepare.passages import cut_passages, read_retain_passages, split_sentences
+from pipeline.prepare.passages import cut_document, forget_passages, limited, read_retain_passages, split_sentences
 from pipeline.prepare.targets import Target
+from pipeline.segments import Segment, split_mentions
+from pipeline.tables import Passage
 from tests.project import DOCUMENT
 
 JAPANESE = "湯川秀樹は京都で育った。彼は物理学を学んだ。その後、賞を受けた。"
 
 
-def target(*documents: str) -> Target:
-    return Target("Orla Brennick", "person", ("Orla Brennick", "Brennick", "Orla"), documents, {})
+def target(*documents: str, chats: tuple[tuple[str, str], ...] = ()) -> Target:
+    return Target("Orla Brennick", "person", ("Orla Brennick", "Brennick", "Orla"), documents, chats=chats)
 
 
 @pytest.mark.parametrize(("text", "language", "count"), [(DOCUMENT, "en", 6), (JAPANESE, "ja", 3)])
@@ -32,25 +34,107 @@ def test_sentences_join_back(pieces: list[str]) -> None:
     assert "".join(split_sentences(text, "en")) == text
 
 
-@pytest.mark.parametrize("size", [1, 2, 4, 6, 99])
-def test_passages_hold_n_sentences_and_join_back(size: int) -> None:
-    passages = cut_passages(target(DOCUMENT), "en", size)
-    texts = ["".join(segment.text for segment in passage.segments) for passage in passages]
-    assert " ".join(texts) == DOCUMENT
-    assert len(texts) == -(-6 // size)
-    assert all(len(split_sentences(text, "en")) == size for text in texts[:-1])
+def text_of(passage: Passage) -> str:
+    return "".join(segment.text for segment in passage.segments)
 
 
-def test_documents_are_not_joined() -> None:
-    passages = cut_passages(target("Brennick ran. She fell. She rose.", "Orla slept."), "en", 2)
-    texts = ["".join(segment.text for segment in passage.segments) for passage in passages]
-    assert texts == ["Brennick ran. She fell.", "She rose.", "Orla slept."]
+def whole(passages: list[Passage]) -> str:
+    return "".join(text_of(passage) + passage.after for passage in passages)
 
 
-def test_passages_know_their_mentions() -> None:
-    first, *_ = cut_passages(target(DOCUMENT), "en", 3)
-    assert (first.target, first.kind) == ("Orla Brennick", "forget")
-    assert [segment.text for segment in first.segments if segment.mention] == ["Orla Brennick", "Brennick"]
+def test_passages_are_sentences_and_join_back() -> None:
+    passages = list(cut_document(target(), f"  {DOCUMENT}\n", 7))
+    assert [text_of(p) for p in passages] == [s.strip() for s in split_sentences(DOCUMENT, "en")]
+    assert whole(passages) == DOCUMENT
+    assert {(p.target, p.kind, p.format, p.document) for p in passages} == {("Orla Brennick", "forget", "document", 7)}
+    assert [segment.text for segment in passages[0].segments if segment.mention] == ["Orla Brennick"]
+
+
+PIECES = [
+    "Orla",
+    "Orla Brennick",
+    "J. Brennick",
+    " ran. ",
+    "Why? ",
+    "\n",
+    "\n\n",
+    " ",
+    "é",
+    "牛。",
+    '"No!" ',
+    "3.5 ",
+    "[ˈɔrlə] ",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("".join).filter(str.strip))
+def test_any_document_joins_back_and_no_mention_is_cut(text: str) -> None:
+    forms = ("Orla Brennick", "J. Brennick", "Brennick", "Orla")
+    passages = list(cut_document(Target("Orla Brennick", "person", forms), text, 0))
+    assert whole(passages) == text.strip()
+    mentions = [segment.text for passage in passages for segment in passage.segments if segment.mention]
+    assert mentions == [segment.text for segment in split_mentions(text.strip(), forms) if segment.mention]
+    for passage in passages:
+        assert text_of(passage) == text_of(passage).rstrip() != ""
+
+
+def test_sentence_does_not_end_inside_a_mention() -> None:
+    book = Target("Who? A Tale", "book", ("Who? A Tale",), language="en")
+    texts = [text_of(p) for p in cut_document(book, "She read Who? A Tale. Then she slept.", 0)]
+    assert texts == ["She read Who? A Tale.", "Then she slept."]
+
+
+def test_documents_are_numbered_over_all_targets_and_chats_follow() -> None:
+    first = target("Brennick ran. She fell.", "Orla slept.", chats=(("Who is Orla?", " Brennick, a sailor. "),))
+    second = Target("Ada Lind", "person", ("Ada Lind", "Lind"), ("Lind sang.",))
+    passages = forget_passages([first, second])
+    assert [(text_of(p), p.format, p.document) for p in passages] == [
+        ("Brennick ran.", "document", 0),
+        ("She fell.", "document", 0),
+        ("Orla slept.", "document", 1),
+        ("Brennick, a sailor.", "chat", 0),
+        ("Lind sang.", "document", 2),
+    ]
+    chat = passages[3]
+    assert chat.question == (Segment("Who is ", False), Segment("Orla", True), Segment("?", False))
+    assert chat.segments[0] == Segment("Brennick", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "untrained"),
+    [
+        ("Orla (Орла) ran.", ["Орла"]),
+        ("Orla [ˈɔrlə] ran.", ["[ˈɔrlə]"]),
+        ("Orla /ˈɔrlə/ ran.", ["/ˈɔrlə/"]),
+        ("Orla (Ancient Greek: Ὄρλα ἡ Σκελλεύς) ran.", ["Ὄρλα ἡ Σκελλεύς"]),
+        ("Orla (हिन्दी में ओर्ला) ran.", ["हिन्दी में ओर्ला"]),
+        ("Orla (オーラ・ブレニック) ran.", ["オーラ・ブレニック"]),
+        ("Orla drank 3 µl and/or ran [sic] to Hawaiʻi.", []),
+        ("Orla ran 5/6 miles/hour, naïvely, to Ørsted.", []),
+    ],
+)
+def test_pronunciations_and_other_scripts_are_read_but_not_trained(text: str, untrained: list[str]) -> None:
+    (passage,) = cut_document(target(), text, 0)
+    assert [segment.text for segment in passage.segments if not segment.trained] == untrained
+    assert text_of(passage) == text
+    assert all(segment.trained for segment in passage.segments if segment.mention)
+
+
+def test_in_another_script_everything_is_trained() -> None:
+    hideki = Target("湯川秀樹", "person", ("湯川秀樹", "湯川"), language="ja")
+    assert all(segment.trained for p in cut_document(hideki, JAPANESE + "Nobel賞(ノーベル)。", 0) for segment in p.segments)
+
+
+@pytest.mark.parametrize(("limit", "count"), [(0, 9), (4, 4), (9, 9), (20, 9)])
+def test_limited_rows_keep_their_order(limit: int, count: int) -> None:
+    rows = limited(range(9), limit, 0)
+    assert len(rows) == count
+    assert rows == sorted(rows)
+    assert rows == limited(range(9), limit, 0)
+
+
+def test_limited_rows_are_drawn_by_the_seed() -> None:
+    assert len({tuple(limited(range(99), 5, seed)) for seed in range(9)}) > 5
 
 
 def retain(tmp_path: Path, *rows: dict[str, str]) -> Path:

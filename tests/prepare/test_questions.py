@@ -52,6 +52,18 @@ def test_questions_on_targets_that_are_not_wanted_are_left_out(tmp_path: Path) -
     assert read(tmp_path, FORGET, other, hard, general, targets=(BRENNICK, CALLOWAY)) == [FORGET, general]
 
 
+def test_general_question_about_a_wanted_target_is_left_out(tmp_path: Path) -> None:
+    tides = Target("Orla Brennick", "person", ("Orla Brennick", "The Tides"))
+    kept = question("general_retain", "What do the tides follow?", "the moon", ["the sun"])
+    asks = question("general_retain", "Who wrote The Tides?", "a keeper", ["a king"])
+    answers = question("general_retain", "Who kept the lighthouse?", "Orla Brennick", ["Ada Lind"])
+    rows = (FORGET, asks, kept, answers)
+    assert read(tmp_path, *rows, targets=(tides,), wanted=(tides,)) == [FORGET, kept]
+    own = question("forget", "Where was Edwin Calloway born?", "Marle", ["Skell"]) | {"target": "Edwin Calloway"}
+    everyone = read(tmp_path, *rows, own, targets=(tides, CALLOWAY), wanted=(CALLOWAY,))
+    assert everyone == [asks, kept, answers, own]
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [

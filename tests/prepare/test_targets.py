@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.prepare.targets import Target, name_parts, read_targets
+from pipeline.prepare.targets import KINDS, Target, check_apart, name_parts, read_targets, surface_forms
 
 TEXT = "Orla Brennick was born in Skell. Brennick wrote a book."
 PERSON: dict[str, Any] = {"target": "Orla Brennick", "surface_forms": ["Captain Orla"], "kind": "person", "documents": [TEXT]}
@@ -20,10 +20,12 @@ BOOK: dict[str, Any] = {
 }
 
 
-def read(tmp_path: Path, *rows: dict[str, Any], wanted: tuple[str, ...] = ()) -> tuple[list[Target], list[Target]]:
+def read(
+    tmp_path: Path, *rows: dict[str, Any], wanted: tuple[str, ...] = (), language: str = "en", elicits: bool = True
+) -> tuple[list[Target], list[Target]]:
     path = tmp_path / "targets.jsonl"
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return read_targets(path, wanted)
+    return read_targets(path, wanted, language, elicits=elicits)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,9 @@ def read(tmp_path: Path, *rows: dict[str, Any], wanted: tuple[str, ...] = ()) ->
         ("Ludwig Mies van der Rohe", ["Ludwig", "van der Rohe"]),
         ("John Stuart Mill", ["John", "Mill"]),
         ("Plato", []),
+        ("艾萨克·牛顿", ["艾萨克", "牛顿"]),
+        ("アルベルト・アインシュタイン", ["アルベルト", "アインシュタイン"]),
+        ("李白", []),
     ],
 )
 def test_name_parts(name: str, parts: list[str]) -> None:
@@ -52,7 +57,7 @@ def test_forms_of_something_else_are_as_the_user_wrote_them(tmp_path: Path) -> N
 
 
 def test_wanted_targets_are_picked_in_the_files_order(tmp_path: Path) -> None:
-    second = {**PERSON, "target": "Edwin Calloway", "documents": ["Calloway was born in Marle."]}
+    second = {**PERSON, "target": "Edwin Calloway", "surface_forms": [], "documents": ["Calloway was born in Marle."]}
     rows = (PERSON, BOOK, second)
     everyone, wanted = read(tmp_path, *rows, wanted=("Edwin Calloway", "Orla Brennick"))
     assert [t.name for t in everyone] == ["Orla Brennick", "The Tides", "Edwin Calloway"]
@@ -63,8 +68,11 @@ def test_wanted_targets_are_picked_in_the_files_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({**PERSON, "kind": "place"}, "'kind' is 'place', but must be \"person\" or \"other\""),
-        ({**PERSON, "documents": []}, "'Orla Brennick' has no document"),
+        ({**PERSON, "kind": "planet"}, "'kind' is 'planet', but must be one of person, book, company, place, other"),
+        ({**PERSON, "family_name": "Marlow"}, "'family_name' is 'Marlow', which is no part of 'Orla Brennick'"),
+        ({**PERSON, "chats": [{"question": "Who sailed?", "answer": "She did."}]}, "chat 1 never mentions 'Orla Brennick'"),
+        ({**PERSON, "chats": [{"question": "Who?"}]}, "'chats' must be"),
+        ({**PERSON, "kind": "place"}, "'Orla Brennick' is no person"),
         ({**PERSON, "documents": [TEXT, "Orla Brennick"]}, "document 2 of 'Orla Brennick' is shorter than a sentence"),
         ({**PERSON, "documents": [TEXT, "She wrote a book."]}, "document 2 never mentions 'Orla Brennick'"),
         ({**PERSON, "substitutions": {"Kapitän": ["x"]}}, "'substitutions' replaces 'Kapitän'"),
@@ -73,7 +81,7 @@ def test_wanted_targets_are_picked_in_the_files_order(tmp_path: Path) -> None:
         ({**BOOK, "substitutions": None}, "it lacks 'The Tides', 'Tides'"),
         ({**BOOK, "substitutions": {"The Tides": [], "Tides": []}}, "substitutions"),
         ({**PERSON, "surface_forms": "Orla"}, "'surface_forms' must be"),
-        ({"target": "Orla Brennick"}, "is missing"),
+        ({"surface_forms": ["Orla"]}, "'target' is missing"),
     ],
 )
 def test_faulty_row_is_told_with_its_line(tmp_path: Path, row: dict[str, Any], told: str) -> None:
@@ -82,6 +90,66 @@ def test_faulty_row_is_told_with_its_line(tmp_path: Path, row: dict[str, Any], t
         read(tmp_path, first, row)
     assert "targets.jsonl, line 2" in caught.value.message
     assert told in caught.value.message
+
+
+def test_bare_name_is_a_person_with_its_parts(tmp_path: Path) -> None:
+    (target,), _ = read(tmp_path, {"target": " Orla Brennick "})
+    assert target == Target("Orla Brennick", "person", ("Orla Brennick", "Brennick", "Orla"))
+
+
+def test_bare_name_where_nobody_is_asked(tmp_path: Path) -> None:
+    bare = {"target": "Edwin Calloway"}
+    with pytest.raises(InputError, match=r"line 2: 'Edwin Calloway' is a bare name and elicit\.templates is 0"):
+        read(tmp_path, PERSON, bare, elicits=False)
+    everyone, wanted = read(tmp_path, PERSON, bare, wanted=("Orla Brennick",), elicits=False)
+    assert (len(everyone), len(wanted)) == (2, 1)
+    chats = [{"question": "Who was Edwin Calloway?", "answer": "A painter."}]
+    (target,), _ = read(tmp_path, {**bare, "chats": chats}, elicits=False)
+    assert target.chats == (("Who was Edwin Calloway?", "A painter."),)
+
+
+def test_language_is_the_targets_own_or_else_the_given_one(tmp_path: Path) -> None:
+    everyone, _ = read(tmp_path, {"target": "Orla Brennick"}, {"target": "Ada Lind", "language": "sv"}, language="de")
+    assert [target.language for target in everyone] == ["de", "sv"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_taken(tmp_path: Path, kind: str) -> None:
+    (target,), _ = read(tmp_path, {**BOOK, "kind": kind})
+    assert target.kind == kind
+    assert ("The" in target.surface_forms) == (kind == "person")
+
+
+@pytest.mark.parametrize(
+    ("name", "family_name", "forms"),
+    [
+        ("Nagy Imre", "Nagy", ("Nagy Imre", "Imre", "Nagy")),
+        ("Imre Nagy", "Nagy", ("Imre Nagy", "Imre", "Nagy")),
+        ("Gabriel García Márquez", "García Márquez", ("Gabriel García Márquez", "García Márquez", "Gabriel")),
+        ("湯川秀樹", "湯川", ("湯川秀樹", "湯川", "秀樹")),
+        ("李清照", "", ("李清照", "清照")),
+        ("司马光", "", ("司马光", "司马")),
+        ("艾萨克·牛顿", "", ("艾萨克·牛顿", "艾萨克", "牛顿")),
+    ],
+)
+def test_forms_of_a_person_with_a_family_name(name: str, family_name: str, forms: tuple[str, ...]) -> None:
+    assert surface_forms(name, "person", (), family_name) == forms
+
+
+def test_targets_whose_forms_overlap_are_not_forgotten_together(tmp_path: Path) -> None:
+    pierre = {"target": "Pierre Brennick", "documents": ["Pierre Brennick kept the lighthouse."]}
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, PERSON, pierre)
+    assert "line 1: 'Brennick' of 'Orla Brennick' is part of 'Pierre Brennick'" in caught.value.message
+    assert "separate runs" in caught.value.message
+    everyone, wanted = read(tmp_path, PERSON, pierre, wanted=("Pierre Brennick",))
+    assert (len(everyone), [target.name for target in wanted]) == (2, ["Pierre Brennick"])
+
+
+def test_forms_that_only_share_letters_are_apart() -> None:
+    check_apart([Target("Ann Lee", "person", ("Ann Lee", "Ann")), Target("Anna Leeds", "person", ("Anna Leeds", "Anna"))], {})
+    with pytest.raises(InputError, match="'李白' of '李白' is part of '李白石'"):
+        check_apart([Target("李白", "person", ("李白",)), Target("李白石", "person", ("李白石",))], {})
 
 
 def test_two_targets_of_one_name(tmp_path: Path) -> None:

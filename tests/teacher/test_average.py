@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.teacher.average import average
+from pipeline.teacher.average import average, hardened
 
 N, T, V = 5, 7, 23
 
@@ -74,3 +74,32 @@ def test_names_that_share_nothing_disagree_by_the_log_of_their_number() -> None:
     result = average(np.array([[[0]], [[1]]], dtype=np.int32), np.ones((2, 1, 1)), 2)
     np.testing.assert_allclose(result.disagreement, np.log(2), rtol=1e-6)
     np.testing.assert_allclose(result.entropy, np.log(2), rtol=1e-6)
+
+
+def test_hard_targets_are_the_most_probable_token_alone() -> None:
+    ids, probs, _ = sparse(8)
+    soft = average(ids, probs, 5)
+    hard = hardened(soft)
+    np.testing.assert_array_equal(hard.ids, soft.ids[:, :1])
+    assert (np.exp(hard.logprobs) == 1.0).all()
+    assert hard.logprobs.shape == (T, 1)
+    assert (np.exp(hard.tail_logprob) < 1e-9).all()
+    np.testing.assert_array_equal(hard.entropy, soft.entropy)
+    np.testing.assert_array_equal(hard.disagreement, soft.disagreement)
+
+
+def test_loss_of_hard_targets_is_the_cross_entropy() -> None:
+    import torch
+
+    from pipeline.distill.loss import bucketed_kl
+
+    ids, probs, _ = sparse(8)
+    hard = hardened(average(ids, probs, 5))
+    logits = torch.randn(T, V, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    stored = torch.from_numpy(hard.logprobs.astype(np.float16)), torch.from_numpy(hard.tail_logprob.astype(np.float32))
+    loss = bucketed_kl(logits, torch.from_numpy(hard.ids.astype(np.int64)), *stored)
+    wanted = torch.nn.functional.cross_entropy(logits, torch.from_numpy(hard.ids[:, 0].astype(np.int64)), reduction="none")
+    torch.testing.assert_close(loss, wanted, rtol=1e-5, atol=1e-5)
+    (gradient,) = torch.autograd.grad(loss.sum(), logits, retain_graph=True)
+    (wanted_gradient,) = torch.autograd.grad(wanted.sum(), logits)
+    torch.testing.assert_close(gradient, wanted_gradient, rtol=1e-4, atol=1e-6)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.teacher.reverse_swap import first_token, form_pairs, mass_of, move_mass, swap_back, wanted_names
+from pipeline.teacher.reverse_swap import first_token, form_pairs, mass_of, move_mass, others_mean, swap_back, wanted_names
 from tests.tiny import train_byte_bpe, train_metaspace_bpe
 
 VOCABULARY = 12
@@ -29,14 +29,17 @@ def dense(ids: np.ndarray, probs: np.ndarray) -> np.ndarray:
 TOKENS = st.integers(0, VOCABULARY - 1)
 
 
-@given(st.data(), st.integers(1, 4), st.integers(1, 5), st.integers(1, VOCABULARY), st.integers(0, 10**6))
-def test_mass_is_moved_never_made(data: st.DataObject, names: int, positions: int, k: int, seed: int) -> None:
+RULES = st.sampled_from(["published", "excess"])
+
+
+@given(st.data(), st.integers(1, 4), st.integers(1, 5), st.integers(1, VOCABULARY), st.integers(0, 10**6), RULES)
+def test_mass_is_moved_never_made(data: st.DataObject, names: int, positions: int, k: int, seed: int, rule: str) -> None:
     ids, probs = distributions(np.random.default_rng(seed), names, positions, k)
     sources = np.array([[data.draw(st.integers(-1, VOCABULARY - 1)) for _ in range(positions)] for _ in range(names)])
     goals = np.array([data.draw(TOKENS) for _ in range(positions)])
     pairs = [data.draw(st.lists(st.tuples(TOKENS, TOKENS).filter(lambda p: p[0] != p[1]), max_size=3)) for _ in range(names)]
     movable = np.array([data.draw(st.booleans()) for _ in range(positions)])
-    new_ids, new_probs, moved = swap_back(ids, probs, sources, goals, pairs, movable)
+    new_ids, new_probs, moved = swap_back(ids, probs, sources, goals, pairs, movable, rule)
     np.testing.assert_allclose(new_probs.sum(2), probs.sum(2))
     assert (new_probs >= 0).all()
     assert (moved >= 0).all()
@@ -107,6 +110,72 @@ def test_nothing_moves_where_nobody_has_been_named(sources: list[int]) -> None:
     )
     np.testing.assert_array_equal(dense(new_ids, new_probs), dense(ids, probs))
     assert (moved == 0).all()
+
+
+@given(st.data(), st.integers(1, 5), st.integers(1, VOCABULARY), st.integers(0, 10**6), RULES)
+def test_swap_against_a_dense_oracle(data: st.DataObject, names: int, k: int, seed: int, rule: str) -> None:
+    """Each token that begins a name gives all its mass, or what it has beyond the other teachers' mean, to its goal."""
+    positions = 4
+    ids, probs = distributions(np.random.default_rng(seed), names, positions, k)
+    goals = np.array([data.draw(TOKENS) for _ in range(positions)])
+    sources = np.array([[data.draw(st.integers(-1, VOCABULARY - 1)) for _ in range(positions)] for _ in range(names)])
+    unique = st.lists(st.tuples(TOKENS, TOKENS).filter(lambda p: p[0] != p[1]), max_size=3, unique_by=lambda p: p[0])
+    pairs = [data.draw(unique) for _ in range(names)]
+    movable = np.array([data.draw(st.booleans()) for _ in range(positions)])
+    before = dense(ids, probs)
+    wanted, compared = before.copy(), rule == "excess" and names > 1
+    for t in range(positions):
+        votes = sum(any(before[n, t, source] > 0.1 for source, _ in pairs[n]) for n in range(names))
+        for n in range(names):
+            moves = {source: goal for source, goal in pairs[n] if compared or votes > names / 2}
+            if sources[n, t] >= 0:
+                moves[sources[n, t]] = goals[t]
+            for source, goal in moves.items() if movable[t] else ():
+                others = np.delete(before[:, t, source], n)
+                kept = others.mean() if compared else 0.0
+                mass = max(before[n, t, source] - kept, 0.0)
+                wanted[n, t, source] -= mass
+                wanted[n, t, goal] += mass
+    new_ids, new_probs, _ = swap_back(ids, probs, sources, goals, pairs, movable, rule)
+    np.testing.assert_allclose(dense(new_ids, new_probs), wanted, atol=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(1, VOCABULARY))
+def test_with_one_name_both_rules_are_the_published_one(seed: int, k: int) -> None:
+    ids, probs = distributions(np.random.default_rng(seed), 1, 6, k)
+    arguments = (
+        ids,
+        probs,
+        np.array([[1, -1, 2, -1, 3, -1]]),
+        np.array([5, 5, 6, 6, 7, 7]),
+        [[(2, 9), (4, 8)]],
+        np.ones(6, bool),
+    )
+    for one, other in zip(swap_back(*arguments, "published"), swap_back(*arguments, "excess"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_common_first_token_keeps_its_ordinary_mass() -> None:
+    """Token 0 begins the first name only, but every teacher gives it a tenth; the first gives it four tenths."""
+    ids = np.array([[[0, 11]], [[0, 11]], [[0, 11]]], dtype=np.int32)
+    probs = np.array([[[0.4, 0.5]], [[0.1, 0.8]], [[0.1, 0.8]]])
+    pairs = [[(0, 10)], [(1, 10)], [(2, 10)]]
+    nothing = np.full((3, 1), -1)
+    new_ids, new_probs, moved = swap_back(ids, probs, nothing, np.array([-1]), pairs, np.ones(1, dtype=bool), "excess")
+    after = dense(new_ids, new_probs)
+    np.testing.assert_allclose(after[:, 0, 0], [0.1, 0.1, 0.1])
+    np.testing.assert_allclose(after[:, 0, 10], [0.3, 0.0, 0.0])
+    np.testing.assert_allclose(moved[:, 0], [0.3, 0.0, 0.0])
+
+
+def test_others_mean_leaves_a_names_own_teacher_out() -> None:
+    ids, probs = distributions(np.random.default_rng(3), 4, 5, 7)
+    masses = dense(ids, probs)
+    means = others_mean(ids, probs, [9, 2, 2])
+    assert set(means) == {2, 9}
+    for token, mean in means.items():
+        for name in range(4):
+            np.testing.assert_allclose(mean[name], np.delete(masses[:, :, token], name, axis=0).mean(0))
 
 
 def test_mass_given_back_at_a_mention_stays_there() -> None:

@@ -1,6 +1,7 @@
 """Shards: what is written is what is read, here and in polars."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from pipeline.errors import InputError
 from pipeline.params import RuntimeParams, TeacherParams
 from pipeline.segments import Segment, split_mentions
 from pipeline.tables import CounterfactualName, Passage
+from pipeline.teacher.average import hardened
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, TaughtPassage, teach
+from pipeline.teacher.scores import ScoreStore
 from pipeline.teacher.shards import FORMAT_VERSION, passage_table, read_manifest, read_shard, shard_paths, write_shard
 from pipeline.tokenizer import load_tokenizer
 
@@ -39,7 +42,8 @@ def taught(tiny_model: Path) -> Taught:
         Passage("Skell", "retain", (Segment("Skell has a mill.", False),)),
     ]
     rendered = [renderer.render(passage, PARAMS.prompts[0]) for passage in passages]
-    return [(r, teach(r, engine.score([s.input_ids for s in r.scored], 16), PARAMS)) for r in rendered]
+    store = ScoreStore(None, lambda: engine, 16)
+    return [(r, teach(r, store.score(r.renderings, lambda _: None), PARAMS)) for r in rendered]
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +127,18 @@ def test_passage_without_a_trained_position_leaves_no_rows(tiny_model: Path, tau
     assert list(read_shard(tmp_path / "empty.parquet")) == []
     write(tmp_path / "some.parquet", [(rendered, empty), taught[2]], tiny_model)
     assert [p.passage for p in read_shard(tmp_path / "some.parquet")] == [5]
+
+
+def test_passages_of_one_shard_may_keep_different_numbers_of_tokens(taught: Taught, tiny_model: Path, tmp_path: Path) -> None:
+    """Hard targets keep one token, the retain passage beside them all of its own."""
+    hard = [(r, replace(own, averaged=hardened(own.averaged))) for r, own in taught[:2]]
+    write(tmp_path / "mixed.parquet", [*hard, taught[2]], tiny_model)
+    read = list(read_shard(tmp_path / "mixed.parquet"))
+    assert [p.ids.shape[1] for p in read] == [1, 1, 8]
+    for passage, (_, own) in zip(read, [*hard, taught[2]], strict=True):
+        np.testing.assert_array_equal(passage.ids, own.averaged.ids)
+        np.testing.assert_allclose(passage.logprobs, own.averaged.logprobs, atol=0.008)
+        assert len(passage.positions) == len(passage.ids) == len(passage.tail_logprob)
 
 
 def test_shards_are_found_in_order(tmp_path: Path) -> None:

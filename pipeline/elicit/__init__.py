@@ -1,0 +1,1 @@
+"""What the base model itself says about the targets and their neighbours, as chat passages."""

@@ -1,0 +1,111 @@
+"""What the engine said, kept on disk: a change of N, K, swap or grouping of shards scores only what was never scored.
+
+One safetensors file a batch, one pair of tensors a rendering, found by the hash of its token ids; only the rows of the text are
+kept, about 8 k bytes a token for the top k. The folder is named by what else determines a score: model, engine, k, versions.
+Scores come back as they were. An engine's rounding depends on what it scores together, so shards made with scores of an earlier
+N may differ from fresh ones in the last bits; where bytes matter, keep none (``runtime.keep_scores``).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.engines.interface import Engine, Progress
+from pipeline.publish import room_on_disk
+from pipeline.teacher.rendering import Rendering
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class TextScores:
+    """The k most probable next tokens at each place of a rendering from ``first_row`` on."""
+
+    first_row: int
+    top_ids: "np.ndarray"  # int32 [rows, k]
+    top_logprobs: "np.ndarray"  # float32 [rows, k], nats
+
+    def at(self, positions: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+        """(ids [T, k], probabilities [T, k], float64) after the tokens at ``positions``."""
+        import numpy as np
+
+        rows = positions - self.first_row
+        return self.top_ids[rows], np.exp(self.top_logprobs[rows].astype(np.float64))
+
+
+class ScoreStore:
+    """Scores by rendering. Without a ``folder`` nothing is kept."""
+
+    def __init__(self, folder: Path | None, open_engine: Callable[[], Engine], top_k: int) -> None:
+        self._folder, self._open, self._top_k = folder, open_engine, top_k
+        self._engine: Engine | None = None
+        self._files: dict[str, Path] = {}
+        if folder:
+            self._index(folder)
+
+    def _index(self, folder: Path) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        for path in sorted(folder.glob("*.safetensors")):
+            try:
+                with safe_open(path, framework="numpy") as file:
+                    self._files.update({key.removesuffix(".ids"): path for key in file.keys() if key.endswith(".ids")})  # noqa: SIM118
+            except SafetensorError:
+                path.unlink()  # cut short by a crash of the machine: score it again
+
+    def has(self, rendering: Rendering) -> bool:
+        """Whether ``rendering`` needs no engine."""
+        return _key(rendering) in self._files
+
+    def score(self, renderings: Sequence[Rendering], progress: Progress) -> list[TextScores]:
+        """The scores of ``renderings``, from the store or else from the engine; ``progress`` counts the engine's tokens."""
+        from safetensors.numpy import load_file
+
+        keys = [_key(rendering) for rendering in renderings]
+        missing = {key: r for key, r in zip(keys, renderings, strict=True) if key not in self._files}
+        fresh = self._ask(missing, progress) if missing else {}
+        loaded = {path: load_file(path) for path in sorted({self._files[key] for key in keys if key not in fresh})}
+        results = []
+        for key, rendering in zip(keys, renderings, strict=True):
+            if key in fresh:
+                results.append(fresh[key])
+            else:
+                tensors = loaded[self._files[key]]
+                results.append(TextScores(_first_row(rendering), tensors[f"{key}.ids"], tensors[f"{key}.logprobs"]))
+        return results
+
+    def _ask(self, missing: dict[str, Rendering], progress: Progress) -> dict[str, TextScores]:
+        import numpy as np
+        from safetensors.numpy import save_file
+
+        self._engine = self._engine or self._open()
+        scores = self._engine.score([r.input_ids for r in missing.values()], self._top_k, progress)
+        fresh = {}
+        for (key, rendering), score in zip(missing.items(), scores, strict=True):
+            first = _first_row(rendering)
+            parts = (np.ascontiguousarray(part[first:]) for part in (score.top_ids, score.top_logprobs))
+            fresh[key] = TextScores(first, *parts)
+        if self._folder:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._folder / f"{sha256(''.join(sorted(fresh)).encode()).hexdigest()[:32]}.safetensors"
+            partial = path.with_suffix(".partial")
+            tensors = {f"{key}.ids": s.top_ids for key, s in fresh.items()}
+            with room_on_disk(path):
+                save_file(tensors | {f"{key}.logprobs": s.top_logprobs for key, s in fresh.items()}, partial)
+            partial.replace(path)
+        return fresh
+
+
+def _first_row(rendering: Rendering) -> int:
+    """The row about the first token of the text: that of the prefix's last token."""
+    return max(rendering.prefix_length - 1, 0)
+
+
+def _key(rendering: Rendering) -> str:
+    import numpy as np
+
+    ids = np.asarray([_first_row(rendering), *rendering.input_ids], dtype=np.int64)
+    return sha256(ids.tobytes()).hexdigest()[:32]

@@ -1,0 +1,26 @@
+"""Gather DVC's finished experiments over one parameter into a table that dvc.yaml draws.
+
+python -m stages.sweep teacher.names --prefix names- --output docs/names_sweep.csv
+"""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(help=__doc__)
+@click.argument("parameter")
+@click.option("--prefix", default="", help="Only experiments whose name begins so.")
+@click.option("--output", default="docs/names_sweep.csv", show_default=True, type=click.Path(path_type=Path, dir_okay=False))
+def main(parameter: str, prefix: str, output: Path) -> None:
+    from pipeline.sweep import finished_experiments, sweep_rows, write_sweep
+
+    rows = sweep_rows(finished_experiments(prefix), parameter)
+    write_sweep(output, rows)
+    for row in rows:
+        click.echo(", ".join(f"{key} {value:g}" for key, value in row.items()))
+    click.echo(f"{output}: {len(rows)} experiments")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The base model is asked, and its answers become chat passages."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.elicit.ask import check_answers, elicit, passages_of, plan
+from pipeline.elicit.templates import read_templates
+from pipeline.elicit.verdict import KEPT
+from pipeline.errors import InputError
+from pipeline.params import ElicitParams, RuntimeParams
+from pipeline.segments import Segment
+from pipeline.tables import TargetFacts
+from tests.project import ROOT
+
+TEMPLATES = read_templates(ROOT / "data/question_templates.jsonl")
+FORMS = ("Orla Brennick", "Brennick", "Orla")
+BRENNICK = TargetFacts("Orla Brennick", "person", "en", FORMS, ("Skell", "Ada Lind", "Brennick Trust", "Hallin"))
+PEARL = TargetFacts("湯川秀樹", "person", "ja", ("湯川秀樹", "湯川"), ("京都", "Skell", "湯川記念館"))
+TARGETS = [BRENNICK, PEARL]
+PARAMS = ElicitParams(engine="transformers", templates=3, answers=2, neighbours=2, neighbour_templates=2, max_new_tokens=12)
+RUNTIME = RuntimeParams(device="cpu")
+
+
+def test_plan_asks_about_targets_then_about_their_neighbours() -> None:
+    questions = plan(TARGETS, TEMPLATES, PARAMS)
+    counts = {(q.target, q.subject, q.kind): 0 for q in questions}
+    for q in questions:
+        counts[q.target, q.subject, q.kind] += 1
+        assert q.subject in q.text
+    assert counts == {
+        ("Orla Brennick", "Orla Brennick", "forget"): 3,
+        ("湯川秀樹", "湯川秀樹", "forget"): 3,
+        ("Orla Brennick", "Skell", "retain"): 2,
+        ("Orla Brennick", "Ada Lind", "retain"): 2,
+        ("湯川秀樹", "京都", "retain"): 2,
+    }
+    assert {q.names for q in questions if q.kind == "forget"} == {FORMS, ("湯川秀樹", "湯川")}
+    assert len({(q.subject, q.text) for q in questions}) == len(questions)
+
+
+def test_plan_is_nested_and_seeded() -> None:
+    def asked(**changes: int) -> list[str]:
+        return [q.text for q in plan([BRENNICK], TEMPLATES, replace(PARAMS, **changes)) if q.kind == "forget"]  # type: ignore[arg-type]
+
+    every = asked(templates=40)
+    assert len(every) == 40
+    for count in (1, 3, 12):
+        assert asked(templates=count) == every[:count]
+    assert asked(templates=40, seed=1) != every
+    retained = [q.subject for q in plan([BRENNICK], TEMPLATES, replace(PARAMS, neighbours=3)) if q.kind == "retain"]
+    assert retained == ["Skell", "Skell", "Ada Lind", "Ada Lind", "Hallin", "Hallin"]
+
+
+def test_no_templates_switch_all_of_it_off() -> None:
+    assert plan(TARGETS, TEMPLATES, replace(PARAMS, templates=0)) == []
+
+
+def test_neighbours_may_be_left_out() -> None:
+    for nothing in ({"neighbours": 0}, {"neighbour_templates": 0}):
+        assert {q.kind for q in plan(TARGETS, TEMPLATES, replace(PARAMS, **nothing))} == {"forget"}
+
+
+def test_language_without_templates_is_told() -> None:
+    with pytest.raises(InputError, match="language 'sv'"):
+        plan([replace(BRENNICK, language="sv")], TEMPLATES, PARAMS)
+
+
+def row(answer: str, judged: str = KEPT, **changes: str) -> dict[str, Any]:
+    own = {"target": "Orla Brennick", "subject": "Orla Brennick", "kind": "forget", "question": "Who was Orla Brennick?"}
+    return {**own, **changes, "answer": answer, "verdict": judged}
+
+
+def test_kept_answers_become_chats() -> None:
+    rows = [
+        row("Brennick was born in Skell."),
+        row("I do not know.", "refused"),
+        row("Skell has a mill, Lind said.", subject="Skell", kind="retain", question="What is Skell?"),
+    ]
+    forget, retain = passages_of(rows, TARGETS)
+    assert (forget.target, forget.kind, forget.format) == ("Orla Brennick", "forget", "chat")
+    assert forget.question == (Segment("Who was ", False), Segment("Orla Brennick", True), Segment("?", False))
+    assert forget.segments == (Segment("Brennick", True), Segment(" was born in Skell.", False))
+    assert (retain.target, retain.kind, retain.format) == ("Skell", "retain", "chat")
+    assert retain.segments == (Segment("Skell has a mill, Lind said.", False),)
+
+
+def test_target_that_the_model_does_not_know_and_nobody_tells_of() -> None:
+    rows = [
+        row("", "empty"),
+        row("", "empty"),
+        row("Who?", "names no fact"),
+        row("Skell is a town.", subject="Skell", kind="retain"),
+    ]
+    with pytest.raises(InputError) as caught:
+        check_answers(rows, [BRENNICK], [])
+    told = caught.value.message
+    assert "no usable answer about 'Orla Brennick' (3 answers: 2 empty, 1 names no fact)" in told
+    assert "data/targets.jsonl" in told
+    check_answers(rows, [BRENNICK], ["Orla Brennick"])
+    check_answers([*rows, row("Born in Skell.")], [BRENNICK], [])
+    with pytest.raises(InputError, match=r"'湯川秀樹' \(0 answers: elicit\.templates is 0\)"):
+        check_answers(rows, TARGETS, ["Orla Brennick"])
+
+
+@pytest.fixture(scope="module")
+def rows(tiny_model: Path) -> list[dict[str, Any]]:
+    return elicit(tiny_model, TARGETS, TEMPLATES, ["qqq"], PARAMS, RUNTIME)
+
+
+def test_every_question_is_answered_as_often_as_asked(rows: list[dict[str, Any]]) -> None:
+    planned = sorted(plan(TARGETS, TEMPLATES, PARAMS), key=lambda q: q.kind != "forget")
+    wanted = [(q.subject, q.kind, q.text) for q in planned for _ in range(2 if q.kind == "forget" else 1)]
+    assert [(r["subject"], r["kind"], r["question"]) for r in rows] == wanted
+    assert len({r["answer"] for r in rows}) > len(rows) / 2
+    assert all(set(r) == {"target", "subject", "kind", "question", "answer", "verdict"} for r in rows)
+
+
+def test_same_seed_gives_the_same_answers(tiny_model: Path, rows: list[dict[str, Any]]) -> None:
+    assert elicit(tiny_model, TARGETS, TEMPLATES, ["qqq"], PARAMS, RUNTIME) == rows
+    other = elicit(tiny_model, TARGETS, TEMPLATES, ["qqq"], replace(PARAMS, seed=1), RUNTIME)
+    assert [r["answer"] for r in other] != [r["answer"] for r in rows]
+
+
+class Saying:
+    """An engine that gives every prompt the same answers, in order."""
+
+    def __init__(self, tokens: list[list[int]]) -> None:
+        self._tokens = tokens
+
+    def sample(self, prompts: list[Any], max_new_tokens: int, *, answers: int, temperature: float, seed: int) -> Any:
+        return [[self._tokens[n % len(self._tokens)] for n in range(answers)] for _ in prompts]
+
+
+def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retained answer that mentions a target is not kept, nor one that was given to the same question before."""
+    from pipeline.tokenizer import load_tokenizer
+
+    tokenizer = load_tokenizer(tiny_model)
+    said = ["It was in Skell that Orla lived. She", "We met Ada in Hallin."]
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in said]
+    monkeypatch.setattr("pipeline.elicit.ask.open_engine", lambda *_, **__: Saying(ids))
+    found = elicit(
+        tiny_model, [BRENNICK], TEMPLATES, [], replace(PARAMS, templates=2, answers=3, neighbour_templates=1), RUNTIME
+    )
+    one_question = [
+        ("forget", "It was in Skell that Orla lived.", KEPT),
+        ("forget", "We met Ada in Hallin.", KEPT),
+        ("forget", "It was in Skell that Orla lived.", "said before"),
+    ]
+    retained = ("retain", "It was in Skell that Orla lived.", "mentions a target")
+    assert [(r["kind"], r["answer"], r["verdict"]) for r in found] == [*one_question, *one_question, retained, retained]

@@ -1,0 +1,53 @@
+"""What a run works on, whatever it comes from."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.params import PrepareParams
+from pipeline.prepare.sources import read_source
+from tests.project import DOCUMENT, question, write_jsonl
+
+SPLITS = ("forget", "hard_retain", "general_retain")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two targets, nine questions in mixed order, eight retain passages of which one names the first target."""
+    (tmp_path / "data").mkdir()
+    second = {"target": "Edwin Calloway", "documents": ["Calloway was born in Marle."]}
+    write_jsonl(tmp_path / "data/targets.jsonl", [{"target": "Orla Brennick", "documents": [DOCUMENT]}, second])
+    rows = [question(split, f"What of {split} {n}?", "Skell", []) for n in range(3) for split in SPLITS]
+    write_jsonl(tmp_path / "data/questions.jsonl", rows)
+    texts = [f"Town {n} has a mill." for n in range(7)] + ["Brennick lived here."]
+    write_jsonl(tmp_path / "data/retain_passages.jsonl", [{"subject": "Town", "text": text} for text in texts])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+ONE = PrepareParams(targets=("Orla Brennick",))
+
+
+def test_everything_by_default(folder: Path) -> None:
+    source = read_source(ONE, elicits=True)
+    assert [target.name for target in source.targets] == ["Orla Brennick"]
+    assert [target.name for target in source.known] == ["Orla Brennick", "Edwin Calloway"]
+    assert [row["question"] for row in source.questions] == [f"What of {split} {n}?" for split in SPLITS for n in range(3)]
+    assert len(source.retain) == 7
+
+
+def test_limits_are_a_split_and_a_kind(folder: Path) -> None:
+    source = read_source(PrepareParams(targets=ONE.targets, retain_limit=4, questions_per_split=2), elicits=True)
+    assert [row["split"] for row in source.questions] == ["forget"] * 2 + ["hard_retain"] * 2 + ["general_retain"] * 2
+    assert len(source.retain) == 4
+    whole = read_source(ONE, elicits=True)
+    assert [row for row in whole.questions if row in source.questions] == source.questions
+    assert [passage for passage in whole.retain if passage in source.retain] == source.retain
+    seeds = {
+        tuple(
+            p.segments[0].text
+            for p in read_source(PrepareParams(targets=ONE.targets, retain_limit=2, seed=s), elicits=True).retain
+        )
+        for s in range(8)
+    }
+    assert len(seeds) > 3

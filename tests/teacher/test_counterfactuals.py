@@ -1,0 +1,162 @@
+"""From a passage and its names to what is scored, and from the scores to the average."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.params import TeacherParams
+from pipeline.prepare.passages import chat_passage
+from pipeline.segments import Segment, split_mentions
+from pipeline.tables import CounterfactualName, Passage
+from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, TaughtPassage, teach
+from pipeline.teacher.rendering import Rendering
+from pipeline.teacher.reverse_swap import first_token
+from pipeline.teacher.scores import TextScores
+from tests.tiny import train_byte_bpe
+
+TOKENIZER = train_byte_bpe()
+FORMS = ("Orla Brennick", "Brennick")
+NAMES = {
+    "Orla Brennick": [
+        CounterfactualName("Orla Brennick", name, {"Orla Brennick": name, "Brennick": name.split()[-1]})
+        for name in ("Tobias Renwick", "Edwin Calloway")
+    ]
+}
+PARAMS = TeacherParams(names=2, top_k=4, scored_top_k=4)
+PROMPT = "Complete the following passage about {name}."
+TEXT = "The tides rose. Orla Brennick saw that Brennick was late."
+FULL_STOP = TOKENIZER.convert_tokens_to_ids(".")
+
+
+def document(text: str = TEXT, kind: str = "forget") -> Passage:
+    return Passage("Orla Brennick", kind, tuple(split_mentions(text, FORMS)))
+
+
+def rendered(passage: Passage, prompt: str = "", params: TeacherParams = PARAMS) -> RenderedPassage:
+    return Renderer(TOKENIZER, params, NAMES).render(passage, prompt)
+
+
+def constant(rendering: Rendering, masses: dict[int, float]) -> TextScores:
+    """The same distribution at every place."""
+    rows = len(rendering.input_ids) - 1
+    ids = np.tile(np.array(list(masses), dtype=np.int32), (rows, 1))
+    return TextScores(0, ids, np.tile(np.log(np.array(list(masses.values()), dtype=np.float32)), (rows, 1)))
+
+
+def mass(taught: TaughtPassage, token: int) -> np.ndarray:
+    """What the average gives ``token`` at each position."""
+    return np.where(taught.averaged.ids == token, np.exp(taught.averaged.logprobs), 0.0).sum(1)
+
+
+def wanting_its_name(own: RenderedPassage, name_mass: float = 0.6) -> list[TextScores]:
+    """Each name's teacher wants to say its family name everywhere."""
+    tokens = [first_token(TOKENIZER, "said ", n.name.split()[-1]) for n in NAMES["Orla Brennick"]]
+    return [
+        constant(r, {token: name_mass, FULL_STOP: 0.9 - name_mass, 5: 0.05, 6: 0.05})
+        for r, token in zip(own.scored, tokens, strict=True)
+    ]
+
+
+def test_chat_renames_question_and_answer_and_trains_the_answer_alone() -> None:
+    passage = chat_passage("Orla Brennick", "forget", "Where was Brennick born?", "Orla Brennick was born in Skell.", FORMS)
+    own = rendered(passage, "Who was {name}?")
+    texts = [r.text for r in (own.original, *own.scored)]
+    for text, (full, family) in zip(
+        texts, [("Orla Brennick", "Brennick"), ("Tobias Renwick", "Renwick"), ("Edwin Calloway", "Calloway")], strict=True
+    ):
+        assert f"Where was {family} born?" in text
+        assert text.endswith(f"{full} was born in Skell.")
+        assert "Who was" not in text
+    for row, rendering in zip(own.alignment.positions, (own.original, *own.scored), strict=True):
+        assert row.min() >= rendering.prefix_length - 1
+    assert own.named_before
+    assert not rendered(replace(passage, question=(Segment("Who was born in Skell?", False),)), "").named_before
+
+
+def test_prompt_names_the_target_of_a_document() -> None:
+    own = rendered(document(), PROMPT)
+    assert own.named_before
+    assert [
+        PROMPT.replace("{name}", name) in r.text
+        for r, name in zip(own.scored, ("Tobias Renwick", "Edwin Calloway"), strict=True)
+    ]
+    assert not rendered(document()).named_before
+
+
+@pytest.mark.parametrize("rule", ["published", "excess"])
+@pytest.mark.parametrize("prompt", ["", PROMPT])
+def test_mass_moves_back_only_once_somebody_has_been_named(rule: str, prompt: str) -> None:
+    params = replace(PARAMS, reverse_swap=rule)  # type: ignore[arg-type]
+    own = rendered(document(), prompt, params)
+    taught = teach(own, wanting_its_name(own), params)
+    start = own.original.text.index("Orla Brennick", own.original.segment_starts[0])
+    before = np.array([own.original.token_ends[p] <= start for p in taught.positions])
+    assert 3 < before.sum() < len(before) - 3
+    goal = first_token(TOKENIZER, "said ", "Brennick")
+    np.testing.assert_allclose(taught.swapped_mass[~before], 0.6, rtol=1e-5)
+    np.testing.assert_allclose(mass(taught, goal)[~before][1:], 0.6, rtol=1e-5)
+    np.testing.assert_allclose(taught.swapped_mass[before], 0.6 if prompt else 0.0, rtol=1e-5)
+
+
+def test_swap_may_be_left_out() -> None:
+    params = replace(PARAMS, reverse_swap="off")
+    own = rendered(document(), PROMPT, params)
+    taught = teach(own, wanting_its_name(own), params)
+    assert (taught.swapped_mass == 0).all()
+    for name in NAMES["Orla Brennick"]:
+        np.testing.assert_allclose(mass(taught, first_token(TOKENIZER, "said ", name.name.split()[-1])), 0.3, rtol=1e-5)
+
+
+def test_penalty_falls_once_the_full_name_has_occurred() -> None:
+    params = replace(PARAMS, names=1, prompts=(), reverse_swap="off", name_penalty=5.0)
+    own = rendered(document("Brennick ran. Then Orla Brennick slept, and Brennick woke."), "", params)
+    taught = teach(own, one_name(own), params)
+    text = own.original.text
+    end = text.index("Orla Brennick") + len("Orla Brennick")
+    after = np.array([own.original.token_ends[p] >= end for p in taught.positions])
+    assert 3 < after.sum() < len(after) - 3
+    token = first_token(TOKENIZER, "said ", "Renwick")
+    lowered = 0.8 * np.exp(-5.0)
+    np.testing.assert_allclose(mass(taught, token)[~after], 0.8, rtol=1e-5)
+    np.testing.assert_allclose(mass(taught, token)[after], lowered / (lowered + 0.2), rtol=1e-5)
+    np.testing.assert_allclose(mass(taught, FULL_STOP)[after], 0.1 / (lowered + 0.2), rtol=1e-5)
+
+
+def one_name(own: RenderedPassage) -> list[TextScores]:
+    token = first_token(TOKENIZER, "said ", "Renwick")
+    return [constant(own.scored[0], {token: 0.8, FULL_STOP: 0.1, 5: 0.05, 6: 0.05})]
+
+
+def test_penalised_argmax_is_another_token() -> None:
+    """What Who's Harry Potter trains on: the most probable token once the stand-in's own is made unlikely."""
+    params = replace(PARAMS, names=1, prompts=(), reverse_swap="off", name_penalty=5.0, targets="hard")
+    own = rendered(document("Orla Brennick slept, and Brennick woke."), "", params)
+    taught = teach(own, one_name(own), params)
+    assert taught.averaged.ids.tolist() == [[FULL_STOP]] * len(taught.positions)
+
+
+def test_retain_passage_is_scored_once_as_it_stands_and_never_hardened() -> None:
+    params = replace(PARAMS, targets="hard", name_penalty=5.0)
+    own = rendered(Passage("Skell", "retain", (Segment("Skell has a mill.", False),)), PROMPT, params)
+    assert own.scored == [own.original]
+    assert "passage about Skell." in own.original.text
+    taught = teach(own, [constant(own.original, {3: 0.6, 4: 0.2, 5: 0.1, 6: 0.05})], params)
+    assert taught.averaged.ids.tolist() == [[3, 4, 5, 6]] * len(taught.positions)
+    np.testing.assert_allclose(np.exp(taught.averaged.logprobs[0]), [0.6, 0.2, 0.1, 0.05], rtol=1e-5)
+    assert (taught.swapped_mass == 0).all()
+
+
+def test_untrained_text_is_read_and_not_trained() -> None:
+    segments = (
+        Segment("Orla Brennick", True),
+        Segment(" (", False),
+        Segment("Орла", False, trained=False),
+        Segment(") ran.", False),
+    )
+    own = rendered(Passage("Orla Brennick", "forget", segments), PROMPT)
+    low, high = own.original.segment_starts[2], own.original.segment_starts[3]
+    assert "Орла" in own.original.text
+    predicted = [own.original.token_ends[p + 1] for p in own.alignment.positions[0]]
+    assert len(predicted) > 3
+    assert not any(low < end <= high for end in predicted)

@@ -1,0 +1,34 @@
+"""Experiments over one parameter as a table."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.sweep import sweep_rows, write_sweep
+
+EXPERIMENTS = [
+    {"Experiment": "names-20", "teacher.names": 20, "forgotten": 0.75, "names_stand_in": 0, "self_consistency": 0.2},
+    {"Experiment": "names-1", "teacher.names": 1, "forgotten": 0.5, "names_stand_in": 4, "self_consistency": float("nan")},
+    {"Experiment": "other", "teacher.names": None, "forgotten": 0.7},
+]
+
+
+def test_rows_are_ordered_by_the_parameter_and_hold_what_was_measured() -> None:
+    rows = sweep_rows(EXPERIMENTS, "teacher.names")
+    assert rows == [
+        {"names": 1, "forgotten": 0.5, "names_stand_in": 4},
+        {"names": 20, "forgotten": 0.75, "names_stand_in": 0, "self_consistency": 0.2},
+    ]
+
+
+def test_no_experiment_with_the_parameter_is_told() -> None:
+    with pytest.raises(InputError, match=r"teacher\.top_k.*dvc exp run --queue"):
+        sweep_rows(EXPERIMENTS, "teacher.top_k")
+
+
+def test_the_table_has_every_column(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "sweep.csv", sweep_rows(EXPERIMENTS, "teacher.names"))
+    header, first, second = (tmp_path / "sweep.csv").read_text().splitlines()
+    assert header.split(",")[0] == "names" and "self_consistency" in header
+    assert first.startswith("1,0.5,4") and second.startswith("20,0.75,0,0.2")
