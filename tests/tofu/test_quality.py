@@ -1,0 +1,41 @@
+"""Forget quality: the reference value, and no number without a retain-only model."""
+
+import numpy as np
+import pytest
+
+from pipeline.tofu.quality import NO_RETAIN_MODEL, ForgetQuality, forget_quality
+from pipeline.tofu.truth_ratio import truth_ratios
+from tests.tofu.reference import column, read_log
+
+
+def reference_ratios(name: str) -> "np.typing.NDArray[np.float64]":
+    """The geometric truth ratios of a log."""
+    log = read_log(name)
+    return truth_ratios(column(log, "avg_paraphrased_loss"), column(log, "average_perturb_loss"), "geometric")
+
+
+def test_reference_value() -> None:
+    full, retain = (reference_ratios(f"{name}_eval_log_forget.json") for name in ("full", "retain90"))
+    quality = forget_quality(full, retain)
+    assert quality.p_value == pytest.approx(1.834066410994743e-21, rel=1e-9)
+    assert quality.statistic == pytest.approx(119 / 300, rel=1e-9)
+    assert quality.reason is None
+    assert forget_quality(1 / full, 1 / retain) == quality
+
+
+def test_without_a_retain_only_model_there_is_no_number_but_a_reason() -> None:
+    assert forget_quality([0.5, 0.7], None) == ForgetQuality(None, None, NO_RETAIN_MODEL)
+
+
+def test_a_model_that_never_saw_the_rows_has_quality_one() -> None:
+    ratios = np.random.default_rng(0).random(20)
+    assert forget_quality(ratios, ratios[::-1]) == ForgetQuality(1.0, 0.0)
+
+
+def test_by_hand() -> None:
+    assert forget_quality([0.1, 0.2, 0.3], [0.7, 0.8, 0.9]) == ForgetQuality(0.1, 1.0)
+
+
+def test_an_empty_column_is_an_error() -> None:
+    with pytest.raises(ValueError, match="first sample"):
+        forget_quality([], [0.5])
