@@ -20,7 +20,7 @@ def main() -> None:
     params = load_params()
     source = read_source(params["prepare"], elicits=params["elicit"].templates > 0)
     seed = params["prepare"].seed
-    names = [n for t in source.targets for n in draw_names(t, source.known, read_pool(pool_file(t.language)), seed)]
+    names = [n for t in source.targets for n in draw_names(t, source.known, read_pool(pool_file(t)), seed)]
     passages = [*forget_passages(source.targets), *source.retain]
     facts = [TargetFacts(t.name, t.kind, t.language, t.surface_forms, find_neighbours(t)) for t in source.targets]
     with published_folder(PREPARED) as folder:

@@ -72,7 +72,7 @@ def test_each_target_can_be_forgotten_and_the_defaults_together(targets: list[Ta
         _, chosen = read_targets(DATA / "targets.jsonl", wanted=wanted, elicits=False)
         assert [target.name for target in chosen] == [t.name for t in targets if t.name in wanted]
         for target in chosen:
-            names = draw_names(target, targets, read_pool(pool_file(target.language, DATA / "names")), 0)
+            names = draw_names(target, targets, read_pool(pool_file(target, DATA / "names")), 0)
             assert len(names) >= TeacherParams().names
             assert {form for name in names for form in name.replacements} == set(target.surface_forms)
 

@@ -1,6 +1,7 @@
 """Ask a model every question: greedy answers, and the probability of the right answer among the given ones."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,8 @@ def ask(
     tokenizer = load_tokenizer(model)
     plans = _plan(questions, names, params, with_floor)
     prompts = [tokenize(tokenizer, question_prefix(tokenizer, q["question"]))[0] for q in questions]
-    longest = max(len(ids) for ids in prompts) + params.max_new_tokens
+    repeated = _repeated(tokenizer, questions, names, params, with_floor)
+    longest = max(len(ids) for ids in [*prompts, *(one.prompt for one in repeated)]) + params.max_new_tokens
     choices = [choice for plan in plans for choice in plan.values()]
     longest = max([longest, *(len(answer_tokens(tokenizer, c.question, a)[0]) for c in choices for a in c.answers)])
     engine = open_engine(params.engine, model, runtime, longest=longest, top_k=1)
@@ -73,7 +75,7 @@ def ask(
         scores = [{key: next(verdicts) for key in plan} for plan in plans]
         answers = engine.generate(prompts, params.max_new_tokens)
         bar.update(len(prompts))
-        consistency = _consistency(engine, tokenizer, questions, names, params, with_floor)
+        consistency = _consistency(engine, tokenizer, repeated, len(questions), params)
     pattern = stand_in_pattern(name.name for drawn in names.values() for name in drawn)
     rows = []
     for question, score, ids, agree in zip(questions, scores, answers, consistency, strict=True):
@@ -118,33 +120,51 @@ def _plan(
     return plans
 
 
-def _consistency(
-    engine: Engine,
+@dataclass(frozen=True)
+class _Repeated:
+    """A prompt that is answered several times, for the measure ``key`` of question number ``index``."""
+
+    index: int
+    key: str
+    prompt: list[int]
+
+
+def _repeated(
     tokenizer: "PreTrainedTokenizerBase",
     questions: Sequence[dict[str, Any]],
     names: Mapping[str, Sequence[CounterfactualName]],
     params: EvaluateParams,
     with_floor: bool,
-) -> list[dict[str, float | None]]:
-    """self_consistency and floor_consistency of each question; null where it is no forget question."""
-    asked: list[tuple[int, str, str]] = []
+) -> list[_Repeated]:
+    """The forget questions, and with the floor the same about somebody invented."""
+    asked = []
     for index, question in enumerate(questions if params.consistency_samples else []):
         if question["split"] == "forget":
-            asked.append((index, "self_consistency", question["question"]))
+            texts = {"self_consistency": question["question"]}
             if with_floor:
                 stranger = floor_names(names[question["target"]], 1)[0]
-                asked.append((index, "floor_consistency", renamed(question["question"], stranger)))
-    results: list[dict[str, float | None]] = [{"self_consistency": None, "floor_consistency": None} for _ in questions]
+                texts["floor_consistency"] = renamed(question["question"], stranger)
+            for key, text in texts.items():
+                asked.append(_Repeated(index, key, tokenize(tokenizer, question_prefix(tokenizer, text))[0]))
+    return asked
+
+
+def _consistency(
+    engine: Engine, tokenizer: "PreTrainedTokenizerBase", asked: Sequence[_Repeated], count: int, params: EvaluateParams
+) -> list[dict[str, float | None]]:
+    """self_consistency and floor_consistency of each of ``count`` questions; null where it is no forget question."""
+    results: list[dict[str, float | None]] = [{"self_consistency": None, "floor_consistency": None} for _ in range(count)]
     if asked:
         sampled = engine.sample(
-            [tokenize(tokenizer, question_prefix(tokenizer, text))[0] for _, _, text in asked],
+            [one.prompt for one in asked],
             params.max_new_tokens,
             answers=params.consistency_samples,
             temperature=1.0,
             seed=params.seed,
         )
-        for (index, key, _), answers in zip(asked, sampled, strict=True):
-            results[index][key] = self_consistency([str(tokenizer.decode(a, skip_special_tokens=True)) for a in answers])
+        for one, answers in zip(asked, sampled, strict=True):
+            texts = [str(tokenizer.decode(ids, skip_special_tokens=True)) for ids in answers]
+            results[one.index][one.key] = self_consistency(texts)
     return results
 
 

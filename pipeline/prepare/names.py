@@ -1,7 +1,9 @@
 """Counterfactual names: who each target is renamed to.
 
-Every target gets the whole pool of its language in an order of its own (seeded), so the first n names are the same for every
-N: draws are nested, and names that the teacher did not take are left for the floor of the evaluation.
+Every target gets the whole pool of its language, or the pool it names, in an order of its own (seeded), so the first n names
+are the same for every N: draws are nested, and names that the teacher did not take are left for the floor of the evaluation.
+What a name gives away by itself (a language, a sex) is no knowledge of the person; a pool of names that give away the same
+keeps it out of what is forgotten.
 """
 
 import random
@@ -44,9 +46,15 @@ HONORIFICS = (
 )  # fmt: skip
 
 
-def pool_file(language: str, folder: Path = POOL_FOLDER) -> Path:
-    """The pool of ``language``, or the English one where it has none."""
-    own = folder / f"{language}.txt"
+def pool_file(target: Target, folder: Path = POOL_FOLDER) -> Path:
+    """The pool that ``target`` names, else that of its language, else the English one. Raises InputError for an unknown one."""
+    if target.names:
+        path = folder / f"{target.names}.txt"
+        if not path.exists():
+            pools = ", ".join(sorted(pool.stem for pool in folder.glob("*.txt")))
+            raise InputError(f"data/targets.jsonl: 'names' of {target.name!r} is {target.names!r}, but the pools are {pools}.")
+        return path
+    own = folder / f"{target.language}.txt"
     return own if own.exists() else folder / f"{FALLBACK}.txt"
 
 
@@ -116,7 +124,7 @@ def _fit(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: i
     alike = [name for name in pool if (script_of(name), dot_in(name)) == shape]
     if not alike:
         raise InputError(
-            f"{pool_file(target.language)} has no name written like {target.name!r} ({shape[0]} script); write some into "
+            f"{pool_file(target)} has no name written like {target.name!r} ({shape[0]} script); write some into "
             f"{POOL_FOLDER / target.language}.txt, one a line."
         )
 
@@ -130,8 +138,7 @@ def _fit(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: i
     names = list(dict.fromkeys(free))
     if not names:
         raise InputError(
-            f"{pool_file(target.language)}: no name is left for {target.name!r} once those that share a word with a target are "
-            "out."
+            f"{pool_file(target)}: no name is left for {target.name!r} once those that share a word with a target are out."
         )
     return names
 

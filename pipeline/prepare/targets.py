@@ -30,6 +30,7 @@ class Target:
     family_name: str = ""  # the part of ``name`` that is the family name, where it can't be told by itself
     neighbours: tuple[str, ...] = ()  # other entities, to keep
     chats: tuple[tuple[str, str], ...] = ()  # (question, answer)
+    names: str = ""  # the pool of counterfactual names, a file of data/names/; empty is that of the language
 
 
 def name_parts(name: str) -> list[str]:
@@ -88,6 +89,7 @@ def read_targets(
             "family_name": "string",
             "neighbours": "list of strings",
             "chats": "list of chats",
+            "names": "string",
         },
     )
     for number, row in rows:
@@ -111,6 +113,7 @@ def read_targets(
             family_name=family_name,
             neighbours=tuple(row.get("neighbours") or ()),
             chats=tuple((chat["question"], chat["answer"]) for chat in row.get("chats") or ()),
+            names=row.get("names") or "",
         )
         places[name] = place
         _check_texts(target, place)

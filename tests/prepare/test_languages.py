@@ -49,7 +49,7 @@ def prepared(tmp_path: Path, row: dict[str, Any]) -> tuple[Target, list[str], li
     passages = forget_passages([target])
     texts = ["".join(segment.text for segment in passage.segments) for passage in passages]
     mentions = [[segment.text for segment in passage.segments if segment.mention] for passage in passages]
-    pool = read_pool(pool_file(target.language, NAMES))
+    pool = read_pool(pool_file(target, NAMES))
     return target, texts, mentions, draw_names(target, everyone, pool, 0)
 
 

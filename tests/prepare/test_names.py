@@ -128,8 +128,17 @@ def test_linked_entities_are_replaced_beside_drawn_names(count: int) -> None:
 
 def test_pool_of_a_language_or_else_the_english_one(tmp_path: Path) -> None:
     (tmp_path / "de.txt").touch()
-    assert pool_file("de", tmp_path) == tmp_path / "de.txt"
-    assert pool_file("sv", tmp_path) == tmp_path / "en.txt"
+    assert pool_file(Target("Ada Lind", "person", ("Ada Lind",), language="de"), tmp_path) == tmp_path / "de.txt"
+    assert pool_file(Target("Ada Lind", "person", ("Ada Lind",), language="sv"), tmp_path) == tmp_path / "en.txt"
+
+
+def test_a_target_may_name_its_pool(tmp_path: Path) -> None:
+    (tmp_path / "fr_f.txt").touch()
+    target = Target("Ada Lind", "person", ("Ada Lind",), language="de", names="fr_f")
+    assert pool_file(target, tmp_path) == tmp_path / "fr_f.txt"
+    with pytest.raises(InputError, match="'names' of 'Ada Lind' is 'fr_f', but the pools are sv"):
+        (tmp_path / "fr_f.txt").rename(tmp_path / "sv.txt")
+        pool_file(target, tmp_path)
 
 
 def test_pool_is_read_without_comments_and_stray_spaces(tmp_path: Path) -> None:
