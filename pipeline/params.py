@@ -5,6 +5,7 @@ Each section but ``runtime`` is tracked by its DVC stage, so a key belongs there
 An unknown key, a wrong type or an impossible value raises InputError with the key's full name.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -48,12 +49,13 @@ class ElicitParams:
     """Section ``elicit``: what the base model itself says about the targets and their neighbours."""
 
     engine: Literal["vllm", "transformers"] = "vllm"
-    templates: int = _bounded(40, at_least=0)  # questions asked about each target; 0 switches elicitation off
-    answers: int = _bounded(2, at_least=1)  # sampled for each question
+    of: Literal["bare", "all"] = "bare"  # asked about: targets without a document or chat, or all of them
+    templates: int = _bounded(200, at_least=0)  # questions asked about each target; 0 switches elicitation off
+    answers: int = _bounded(1, at_least=1)  # sampled for each question
     neighbours: int = _bounded(24, at_least=0)  # other entities asked about, for each target
     neighbour_templates: int = _bounded(4, at_least=0)  # questions asked about each of them, one answer each
-    temperature: float = _bounded(0.8, above=0)
-    max_new_tokens: int = _bounded(64, at_least=8)
+    temperature: float = _bounded(0.6, above=0)
+    max_new_tokens: int = _bounded(32, at_least=8)
     seed: int = _bounded(0, at_least=0)
 
 
@@ -75,6 +77,9 @@ class TeacherParams:
         "Complete the following passage about {name}.",
         "Who was {name}?",
         "What is {name} known for?",
+        "Tell me about the life of {name}.",
+        "What did {name} do?",
+        "Write about the work of {name}.",
     )
     reverse_swap: Literal["published", "excess", "off"] = "published"
     name_penalty: float = _bounded(0.0, at_least=0)  # taken from the logits of the stand-in's first tokens, once it occurred
@@ -139,7 +144,7 @@ class DistillParams:
     weight_decay: float = _bounded(0.0, at_least=0)
     max_grad_norm: float = _bounded(1.0, above=0)
     retain_weight: float = _bounded(1.0, at_least=0)  # of a retain position; 0 leaves retain passages out
-    retain_per_forget: float = _bounded(0.4, at_least=0)  # retain passages an epoch, for each forget passage
+    retain_per_forget: float = _bounded(0.2, at_least=0)  # retain passages an epoch, for each forget passage
     shuffle_shards: int = _bounded(32, at_least=1)  # shards held in memory, among which passages are shuffled
     seed: int = 0
 
@@ -196,6 +201,8 @@ def _typed(value: Any, annotation: Any, key: str) -> Any:
         return tuple(str(item) for item in value)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be a finite number.")
     if not isinstance(value, annotation) or (isinstance(value, bool) and annotation is not bool):
         kind = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}[annotation]
         raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be {kind}.")

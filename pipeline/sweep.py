@@ -26,7 +26,8 @@ def finished_experiments(prefix: str) -> list[dict[str, Any]]:
     import dvc.api
 
     rows = dvc.api.exp_show()
-    return [row for row in rows if str(row.get("Experiment") or "").startswith(prefix) and _number(row.get("forgotten"))]
+    named = [row for row in rows if row.get("Experiment")]  # without a name it is the workspace, or a commit
+    return [row for row in named if str(row["Experiment"]).startswith(prefix) and _number(row.get("forgotten"))]
 
 
 def _number(value: Any) -> bool:

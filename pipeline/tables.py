@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import InputError
 from pipeline.paths import PREPARED
 from pipeline.segments import Segment
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+STAGE_OF = {"prepared": "prepare", "elicited": "elicit"}
 SPLITS = ("forget", "hard_retain", "general_retain")
 
 
@@ -168,19 +170,27 @@ def write_tables(
     write_table(folder, "questions", [{"question_id": number, **question} for number, question in enumerate(questions)])
 
 
+def _rows(folder: Path, table: str) -> list[dict[str, Any]]:
+    """The rows of ``table``. Raises InputError when the stage that writes it has not run."""
+    import pyarrow.parquet as pq
+
+    path = folder / f"{table}.parquet"
+    if not path.exists():
+        raise InputError(f"{path} is missing; run the stage that writes it first (dvc repro {STAGE_OF[folder.name]}).")
+    return pq.read_table(path).to_pylist()
+
+
 def read_targets_table(folder: Path = PREPARED) -> list[TargetFacts]:
     """The targets, in the order of the user's file."""
-    import pyarrow.parquet as pq
 
     return [
         TargetFacts(row["target"], row["kind"], row["language"], tuple(row["surface_forms"]), tuple(row["neighbours"]))
-        for row in pq.read_table(folder / "targets.parquet").to_pylist()
+        for row in _rows(folder, "targets")
     ]
 
 
 def read_passages(folder: Path = PREPARED) -> list[Passage]:
     """The passages, in order: a passage's number is its index."""
-    import pyarrow.parquet as pq
 
     def segments(cells: Sequence[dict[str, Any]]) -> tuple[Segment, ...]:
         return tuple(Segment(**cell) for cell in cells)
@@ -195,16 +205,15 @@ def read_passages(folder: Path = PREPARED) -> list[Passage]:
             row["document"],
             row["after"],
         )
-        for row in pq.read_table(folder / "passages.parquet").to_pylist()
+        for row in _rows(folder, "passages")
     ]
 
 
 def read_names(folder: Path = PREPARED) -> dict[str, list[CounterfactualName]]:
     """Each target's counterfactual names, in the order drawn."""
-    import pyarrow.parquet as pq
 
     names: dict[str, list[CounterfactualName]] = {}
-    for row in pq.read_table(folder / "counterfactual_names.parquet").to_pylist():
+    for row in _rows(folder, "counterfactual_names"):
         replacements = dict(zip(row["surface_forms"], row["replacements"], strict=True))
         names.setdefault(row["target"], []).append(CounterfactualName(row["target"], row["name"], replacements))
     return names
@@ -212,6 +221,5 @@ def read_names(folder: Path = PREPARED) -> dict[str, list[CounterfactualName]]:
 
 def read_question_rows(folder: Path = PREPARED) -> list[dict[str, Any]]:
     """The questions, as dictionaries with the fields of questions.parquet."""
-    import pyarrow.parquet as pq
 
-    return pq.read_table(folder / "questions.parquet").to_pylist()
+    return _rows(folder, "questions")

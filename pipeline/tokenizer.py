@@ -84,5 +84,5 @@ def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str) -
 def question_prefix(tokenizer: "PreTrainedTokenizerBase", question: str) -> str:
     """A question with the answer begun, by the chat template or, without one, as ``Question: … Answer: …``."""
     if not tokenizer.chat_template:
-        return f"{before_text(tokenizer)}Question: {question}\nAnswer: "
+        return f"{before_text(tokenizer)}Question: {question}\nAnswer:\n"
     return instruction_prefix(tokenizer, question)

@@ -79,7 +79,7 @@ def test_without_a_template_an_instruction_is_a_line() -> None:
     tokenizer = train_metaspace_bpe()
     assert before_text(tokenizer) == "<s>"
     assert instruction_prefix(tokenizer, "Who was she?") == "<s>Who was she?\n"
-    assert question_prefix(tokenizer, "Who was she?") == "<s>Question: Who was she?\nAnswer: "
+    assert question_prefix(tokenizer, "Who was she?") == "<s>Question: Who was she?\nAnswer:\n"
 
 
 def test_with_a_template_it_is_a_users_turn() -> None:

@@ -5,7 +5,7 @@ like any text; answers about its neighbours are retain passages under their own 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,20 +54,26 @@ def plan(targets: Sequence[TargetFacts], templates: Templates, params: ElicitPar
     return questions
 
 
+def to_ask(targets: Sequence[TargetFacts], with_texts: Collection[str], params: ElicitParams) -> list[TargetFacts]:
+    """The targets to ask about: those of which no text is given, or all of them."""
+    return [target for target in targets if params.of == "all" or target.target not in with_texts]
+
+
 def elicit(
     model: Path,
+    asked: Sequence[TargetFacts],
     targets: Sequence[TargetFacts],
     templates: Templates,
     refusals: Sequence[str],
     params: ElicitParams,
     runtime: RuntimeParams,
 ) -> list[dict[str, Any]]:
-    """One row an answer: target, subject, kind, question, answer, verdict (see verdict.verdict).
+    """One row an answer about ``asked`` or their neighbours: target, subject, kind, question, answer, verdict.
 
-    A retained answer that mentions a target is not kept: to learn it would undo the forgetting.
+    See verdict.verdict. A retained answer that mentions one of ``targets`` is not kept: it would undo the forgetting.
     """
     tokenizer = load_tokenizer(model)
-    questions = plan(targets, templates, params)
+    questions = plan(asked, templates, params)
     if not questions:
         return []
     prompts = [tokenize(tokenizer, question_prefix(tokenizer, question.text))[0] for question in questions]
@@ -111,7 +117,7 @@ def elicit(
     return rows
 
 
-def check_answers(rows: Sequence[dict[str, Any]], targets: Sequence[TargetFacts], with_texts: Sequence[str]) -> None:
+def check_answers(rows: Sequence[dict[str, Any]], targets: Sequence[TargetFacts], with_texts: Collection[str]) -> None:
     """Raise InputError for a target that the model says nothing usable about, unless it is in ``with_texts``."""
     for target in targets:
         own = Counter(row["verdict"] for row in rows if row["kind"] == "forget" and row["target"] == target.target)

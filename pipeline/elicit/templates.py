@@ -34,6 +34,8 @@ def questions_about(templates: Templates, name: str, kind: str, language: str, c
     A kind without templates of its own in ``language`` takes those of kind "other".
     Raises InputError when the language has neither.
     """
+    if not count:
+        return []
     own = templates.get((language, kind)) or templates.get((language, "other"))
     if not own:
         raise InputError(

@@ -34,7 +34,7 @@ class VllmEngine:
         except ImportError as error:
             raise InputError(
                 f"the vLLM engine can't be imported ({error}); install obliviate[cpu] or obliviate[gpu], or set "
-                "teacher.engine and evaluate.engine in params.yaml to transformers."
+                "engine to transformers in the sections elicit, teacher and evaluate of params.yaml."
             ) from None
         import torch
 

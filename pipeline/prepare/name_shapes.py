@@ -3,6 +3,8 @@
 A stand-in must have the shape of the name it replaces, or the tokens around it would tell the two apart.
 """
 
+from collections import Counter
+
 import regex
 
 from pipeline.segments import UNSPACED
@@ -28,6 +30,12 @@ def script_of(text: str) -> str:
             if letter.match(character):
                 return script
     return "other"
+
+
+def main_script(text: str) -> str:
+    """The script that most letters of ``text`` have."""
+    counts = Counter(script_of(character) for character in text if character.isalpha())
+    return counts.most_common(1)[0][0] if counts else "other"
 
 
 def dot_in(name: str) -> str:

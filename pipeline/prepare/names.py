@@ -166,7 +166,12 @@ def replacements(target: Target, name: str) -> dict[str, str]:
 
 
 def _spaced_change(target: Target, name: str) -> Callable[[str], str]:
-    parts = dict(zip(_parts(target.name), _parts(name), strict=False))
+    own, new = _parts(target.name), _parts(name)
+    parts = dict(zip(own, new, strict=False))
+    if target.family_name:
+        family = target.family_name.split()
+        given = [part for part in own if part not in family]
+        parts |= {family[-1]: new[-1], **({given[0]: new[0]} if given else {})}
 
     def change(form: str) -> str:
         joint = dot_in(form) or " "

@@ -9,7 +9,7 @@ from typing import TypeVar
 import regex
 
 from pipeline.jsonl import read_jsonl
-from pipeline.prepare.name_shapes import DOTS, script_of
+from pipeline.prepare.name_shapes import DOTS, main_script
 from pipeline.prepare.targets import Target
 from pipeline.segments import Segment, split_mentions
 from pipeline.tables import Passage
@@ -66,7 +66,7 @@ def cut_document(target: Target, document: str, number: int) -> Iterator[Passage
 
 def _with_untrained(segments: Sequence[Segment], text: str) -> list[Segment]:
     """In a text of Latin script, pronunciations and words of other scripts as segments that are not trained."""
-    if script_of(text) != "Latin":
+    if main_script(text) != "Latin":
         return list(segments)
     result: list[Segment] = []
     for segment in segments:

@@ -60,7 +60,7 @@ def surface_forms(name: str, kind: str, written: Sequence[str], family_name: str
     if kind == "person" and is_unspaced(name):
         parts = [part for part in family_and_given(name, family_name) if len(part) > 1]
     elif kind == "person":
-        given = name.replace(family_name, "", 1).split() if family_name else []
+        given = [word for word in name.split() if word not in family_name.split()] if family_name else []
         parts = [*given[:1], family_name] if family_name else name_parts(name)
     forms = {name, *parts, *(form.strip() for form in written)}
     return tuple(sorted(forms, key=lambda form: (-len(form), form)))
@@ -101,7 +101,8 @@ def read_targets(
             taken = next(where for known, where in places.items() if known.casefold() == name.casefold())
             raise InputError(f"{place}: the target {name!r} stands on {taken.rpartition(', ')[2]} already; join the two.")
         family_name = (row.get("family_name") or "").strip()
-        if family_name and family_name not in name:
+        whole = family_name in name if is_unspaced(name) else set(family_name.split()) <= set(name.split())
+        if family_name and not whole:
             raise InputError(f"{place}: 'family_name' is {family_name!r}, which is no part of {name!r}.")
         target = Target(
             name=name,
@@ -174,6 +175,12 @@ def _check_substitutions(target: Target, place: str) -> None:
         raise InputError(
             f"{place}: 'substitutions' must give every surface form the same number of replacements, not {counts}."
         )
+    for form, replacements in target.substitutions.items():
+        if len(set(replacements)) < len(replacements):
+            raise InputError(f"{place}: 'substitutions' gives {form!r} the same replacement twice; give different ones.")
+        for replacement in replacements:
+            if any(segment.mention for segment in split_mentions(replacement, [form])):
+                raise InputError(f"{place}: 'substitutions' replaces {form!r} by {replacement!r}, which holds it.")
     missing = [form for form in target.surface_forms if form not in counts]
     if target.kind != "person" and missing:
         raise InputError(

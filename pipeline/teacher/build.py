@@ -1,6 +1,6 @@
 """All shards of a run: render, then shard by shard score, average and write, taking up what an earlier run finished."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 def teacher_facts(model: Path, params: TeacherParams, names: Mapping[str, Sequence[CounterfactualName]]) -> dict[str, Any]:
     """What the shards are made with; it stands in every shard's footer and in the manifest."""
     variant = asdict(params)
-    variant.pop("passages_per_shard")
+    for key in ("passages_per_shard", "preset"):  # neither says anything that the other facts and the files do not
+        variant.pop(key)
     variant["N"] = variant.pop("names")
     variant["K"] = 1 if params.targets == "hard" else params.top_k
     return {
@@ -55,10 +56,12 @@ def engine_fingerprint(model: Path, params: TeacherParams, runtime: RuntimeParam
     return json_fingerprint([model_fingerprint(model), params.engine, top_k, pick_device(runtime.device), versions])
 
 
-def work_fingerprint(facts: Mapping[str, Any], engine: str, params: TeacherParams, passages: Any, names: Any) -> str:
-    """Hash of all that determines the shards' bytes: contents, parameters, this code, the engine."""
+def work_fingerprint(
+    facts: Mapping[str, Any], engine: str, params: TeacherParams, rendered: Sequence[RenderedPassage], names: Any
+) -> str:
+    """Hash of all that determines the shards' bytes: what is scored, token by token, parameters, this code, the engine."""
     code = {path.name: file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))}
-    texts = [asdict(passage) for passage in passages]
+    texts = [[asdict(r.passage), r.original.input_ids, *(one.input_ids for one in r.renderings)] for r in rendered]
     drawn = {target: [[n.name, n.replacements] for n in rows] for target, rows in names.items()}
     return json_fingerprint([dict(facts), engine, params.passages_per_shard, texts, drawn, code])
 
@@ -70,6 +73,17 @@ def check_names(names: Mapping[str, Sequence[CounterfactualName]], wanted: int) 
             raise InputError(
                 f"params.yaml: teacher.names is {wanted}, but the pool has {len(drawn)} names for {target!r}; lower it, or add "
                 "names to its language's file in data/names."
+            )
+
+
+def check_taught(rendered: Sequence[RenderedPassage], targets: Iterable[str], params: TeacherParams) -> None:
+    """Raise InputError when no passage is about one of ``targets``: it would not be forgotten, and nothing would say so."""
+    taught = {r.passage.target for r in rendered if r.passage.kind == "forget"}
+    for target in targets:
+        if target not in taught:
+            raise InputError(
+                f"params.yaml: teacher.forget_from ({', '.join(params.forget_from)}) leaves no forget passage about "
+                f"{target!r}; elicit some (elicit.of, elicit.templates), or give documents or chats."
             )
 
 
@@ -91,11 +105,10 @@ def build_shards(
     check_limits(model, longest=0, top_k=top_k)
     check_tokenizer(tokenizer, passages, model)
     rendered = render_all(Renderer(tokenizer, params, names), group_sentences(passages, params, tokenizer), params.prompts)
-    if not any(r.passage.kind == "forget" for r in rendered):
-        raise InputError("params.yaml: teacher.forget_from leaves no forget passage; elicit some, or give documents.")
+    check_taught(rendered, names, params)
     facts = teacher_facts(model, params, names)
     engine = engine_fingerprint(model, params, runtime, top_k)
-    work = ShardWork(work_fingerprint(facts, engine, params, passages, names))
+    work = ShardWork(work_fingerprint(facts, engine, params, rendered, names))
     starts = range(0, len(rendered), params.passages_per_shard)
     shards = [range(start, min(start + params.passages_per_shard, len(rendered))) for start in starts]
     waiting = [index for index in range(len(shards)) if not work.is_done(index)]

@@ -96,6 +96,7 @@ class ScoreStore:
             with room_on_disk(path):
                 save_file(tensors | {f"{key}.logprobs": s.top_logprobs for key, s in fresh.items()}, partial)
             partial.replace(path)
+            self._files.update(dict.fromkeys(fresh, path))
         return fresh
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.elicit.ask import check_answers, elicit, passages_of, plan
+from pipeline.elicit.ask import check_answers, elicit, passages_of, plan, to_ask
 from pipeline.elicit.templates import read_templates
 from pipeline.elicit.verdict import KEPT
 from pipeline.errors import InputError
@@ -107,7 +107,7 @@ def test_target_that_the_model_does_not_know_and_nobody_tells_of() -> None:
 
 @pytest.fixture(scope="module")
 def rows(tiny_model: Path) -> list[dict[str, Any]]:
-    return elicit(tiny_model, TARGETS, TEMPLATES, ["qqq"], PARAMS, RUNTIME)
+    return elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, ["qqq"], PARAMS, RUNTIME)
 
 
 def test_every_question_is_answered_as_often_as_asked(rows: list[dict[str, Any]]) -> None:
@@ -119,8 +119,8 @@ def test_every_question_is_answered_as_often_as_asked(rows: list[dict[str, Any]]
 
 
 def test_same_seed_gives_the_same_answers(tiny_model: Path, rows: list[dict[str, Any]]) -> None:
-    assert elicit(tiny_model, TARGETS, TEMPLATES, ["qqq"], PARAMS, RUNTIME) == rows
-    other = elicit(tiny_model, TARGETS, TEMPLATES, ["qqq"], replace(PARAMS, seed=1), RUNTIME)
+    assert elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, ["qqq"], PARAMS, RUNTIME) == rows
+    other = elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, ["qqq"], replace(PARAMS, seed=1), RUNTIME)
     assert [r["answer"] for r in other] != [r["answer"] for r in rows]
 
 
@@ -143,7 +143,13 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
     ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in said]
     monkeypatch.setattr("pipeline.elicit.ask.open_engine", lambda *_, **__: Saying(ids))
     found = elicit(
-        tiny_model, [BRENNICK], TEMPLATES, [], replace(PARAMS, templates=2, answers=3, neighbour_templates=1), RUNTIME
+        tiny_model,
+        [BRENNICK],
+        [BRENNICK],
+        TEMPLATES,
+        [],
+        replace(PARAMS, templates=2, answers=3, neighbour_templates=1),
+        RUNTIME,
     )
     one_question = [
         ("forget", "It was in Skell that Orla lived.", KEPT),
@@ -152,3 +158,9 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
     ]
     retained = ("retain", "It was in Skell that Orla lived.", "mentions a target")
     assert [(r["kind"], r["answer"], r["verdict"]) for r in found] == [*one_question, *one_question, retained, retained]
+
+
+def test_only_targets_without_texts_are_asked_about_unless_all_are_wanted() -> None:
+    with_texts = {TARGETS[0].target}
+    assert to_ask(TARGETS, with_texts, PARAMS) == list(TARGETS[1:])
+    assert to_ask(TARGETS, with_texts, replace(PARAMS, of="all")) == list(TARGETS)

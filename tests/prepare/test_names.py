@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.prepare.names import draw_names, pool_file, read_pool, replacements
-from pipeline.prepare.targets import Target
+from pipeline.prepare.targets import Target, surface_forms
 from tests.project import ROOT
 
 POOL = read_pool(ROOT / "data/names/en.txt")
@@ -168,3 +168,17 @@ def test_faulty_pool(tmp_path: Path, text: str | None, told: str) -> None:
 
 def test_the_projects_own_pool_is_large_enough() -> None:
     assert len(POOL) >= 200
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "wanted"),
+    [
+        ("Bartók Béla", "Bartók", {"Bartók": "Quennell", "Béla": "Mabel", "Bartók Béla": "Mabel Quennell"}),
+        ("Gabriel García Márquez", "Márquez", {"Gabriel": "Mabel", "Márquez": "Quennell"}),
+    ],
+)
+def test_a_told_family_name_takes_the_stand_ins_family_name(name: str, family: str, wanted: dict[str, str]) -> None:
+    target = Target(name, "person", surface_forms(name, "person", (), family), family_name=family)
+    stand_in = "Mabel Quennell" if len(name.split()) == 2 else "Mabel Orla Quennell"
+    found = replacements(target, stand_in)
+    assert {form: found[form] for form in wanted} == wanted

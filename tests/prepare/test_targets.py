@@ -165,3 +165,16 @@ def test_wanted_name_that_the_file_lacks(tmp_path: Path) -> None:
 def test_long_text_without_a_full_stop_is_a_document(tmp_path: Path) -> None:
     text = "Orla Brennick kept the lighthouse in the harbour town"
     assert read(tmp_path, {**PERSON, "documents": [text]})[0][0].documents == (text,)
+
+
+@pytest.mark.parametrize(
+    ("replacements", "told"),
+    [
+        (["Stone Hill", "Stone Hill"], "the same replacement twice"),
+        (["Stone Hill", "Old Machu Picchu"], "by 'Old Machu Picchu', which holds it"),
+    ],
+)
+def test_substitutions_stand_for_something_else_each_time(tmp_path: Path, replacements: list[str], told: str) -> None:
+    row = {"target": "Machu Picchu", "kind": "place", "substitutions": {"Machu Picchu": replacements}}
+    with pytest.raises(InputError, match=told):
+        read(tmp_path, row)
