@@ -3,6 +3,7 @@
 Every text is rendered to one string and tokenized whole, with offsets: alignment needs to know the characters of a token.
 """
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import combining, normalize
@@ -64,6 +65,11 @@ def before_text(tokenizer: "PreTrainedTokenizerBase") -> str:
     return tokenizer.bos_token if with_special[0] == tokenizer.bos_token_id and tokenizer.bos_token else ""
 
 
+def _same_day(form: str) -> str:
+    """What a chat template that asks for the date is told, so that the same inputs read the same on every day."""
+    return datetime(2026, 1, 1).strftime(form)
+
+
 def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str) -> str:
     """``instruction`` as a user's turn with the answer begun: what comes next is the model's own text.
 
@@ -72,7 +78,7 @@ def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str) -
     if not tokenizer.chat_template:
         return f"{before_text(tokenizer)}{instruction}\n"
     messages = [{"role": "user", "content": instruction}]
-    prefix = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+    prefix = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, strftime_now=_same_day))
     if instruction not in prefix:
         raise InputError(
             f"the chat template of the model rewrites the text: {instruction!r} does not stand in it as it was given; give "

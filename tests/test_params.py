@@ -1,5 +1,6 @@
 """params.yaml: types, ranges, and messages that name the key."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,14 @@ def test_file_without_sections_is_refused(tmp_path: Path, text: str) -> None:
 def test_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is missing"):
         load_params(tmp_path / "params.yaml")
+
+
+def test_the_projects_own_file_says_the_defaults_but_for_the_targets(tmp_path: Path) -> None:
+    """Else a key that a user leaves out would have a value that was never measured."""
+    sections = load_params(ROOT / "params.yaml")
+    (tmp_path / "params.yaml").touch()
+    defaults = load_params(tmp_path / "params.yaml")
+    for name, section in sections.items():
+        said = {key: value for key, value in asdict(section).items() if key != "targets" or name != "prepare"}
+        expected = {key: value for key, value in asdict(defaults[name]).items() if key != "targets" or name != "prepare"}
+        assert said == expected

@@ -99,3 +99,9 @@ def test_template_that_rewrites_the_text_is_refused(filter_: str, instruction: s
     with pytest.raises(InputError, match="rewrites the text"):
         instruction_prefix(tokenizer, instruction)
     assert "she?" in instruction_prefix(train_byte_bpe(), instruction) or "Zoe" in instruction
+
+
+def test_a_template_that_asks_for_the_date_reads_the_same_every_day() -> None:
+    tokenizer = train_byte_bpe()
+    tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }}\n" + str(tokenizer.chat_template)
+    assert instruction_prefix(tokenizer, "Who was she?").startswith("01 Jan 2026\n")

@@ -28,6 +28,8 @@ def read_refusals(path: Path = REFUSALS_FILE) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise InputError(f"{path} is missing; write one phrase a line that marks a refusal.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
     return [line.strip().casefold() for line in lines if line.strip() and not line.startswith("#")]
 
 

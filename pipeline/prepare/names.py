@@ -67,6 +67,8 @@ def read_pool(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise InputError(f"{path} is missing; write invented full names into it, one a line.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
     pool: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         name = " ".join(line.split())
