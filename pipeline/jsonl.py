@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
+from pipeline.textfile import read_text
 
 
 def _is_strings(value: Any) -> bool:
@@ -38,12 +39,7 @@ def read_jsonl(path: Path, required: Mapping[str, str], optional: Mapping[str, s
     chats"; an optional field may be null. Raises InputError for a missing or empty file, broken JSON, and a missing, unknown
     or wrong field.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; write it with one JSON object a line ({', '.join(required)}).") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
+    text = read_text(path, f"it with one JSON object a line ({', '.join(required)})")
     rows = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():

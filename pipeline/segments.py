@@ -55,6 +55,16 @@ def split_mentions(text: str, surface_forms: Iterable[str]) -> list[Segment]:
     return segments
 
 
+def mentions(text: str, surface_forms: Iterable[str]) -> bool:
+    """Whether ``text`` holds one of ``surface_forms``, as split_mentions finds them."""
+    return any(segment.mention for segment in split_mentions(text, surface_forms))
+
+
+def text_of(segments: Iterable[Segment]) -> str:
+    """The text that ``segments`` are cut from."""
+    return "".join(segment.text for segment in segments)
+
+
 def rename(segments: Sequence[Segment], replacements: Mapping[str, str]) -> list[str]:
     """The segments' texts with each mention replaced; an empty mapping leaves all as it is."""
     return [replacements.get(s.text, s.text) if s.mention else s.text for s in segments]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
 from pipeline.paths import PREPARED
-from pipeline.segments import Segment
+from pipeline.segments import Segment, text_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,7 +119,7 @@ def write_passages(folder: Path, passages: Sequence[Passage]) -> None:
             "target": passage.target,
             "kind": passage.kind,
             "format": passage.format,
-            "text": "".join(segment.text for segment in passage.segments),
+            "text": text_of(passage.segments),
             "question": cells(passage.question),
             "segments": cells(passage.segments),
             "document": passage.document,

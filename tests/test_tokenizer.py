@@ -6,27 +6,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.tokenizer import before_text, instruction_prefix, offsets_follow_text, question_prefix, tokenize
-from tests.tiny import (
-    MULTILINGUAL,
-    train_byte_bpe,
-    train_gpt2_bpe,
-    train_llama3_bpe,
-    train_metaspace_bpe,
-    train_qwen_bpe,
-    train_unigram,
-    train_unigram_bytes,
-    train_wordpiece,
-)
-
-HONEST = {
-    "byte": train_byte_bpe,
-    "gpt2": train_gpt2_bpe,
-    "llama3": train_llama3_bpe,
-    "qwen": train_qwen_bpe,
-    "metaspace": train_metaspace_bpe,
-    "unigram": train_unigram,
-    "unigram, bytes": lambda: train_unigram_bytes(MULTILINGUAL, 500),
-}
+from tests.tiny import MULTILINGUAL, SPELLING_TOKENIZERS, train_byte_bpe, train_gpt2_bpe, train_metaspace_bpe, train_wordpiece
 
 
 class Shifted:
@@ -45,9 +25,9 @@ class Shifted:
         return str(self._honest.decode(ids))
 
 
-@pytest.mark.parametrize("kind", HONEST)
+@pytest.mark.parametrize("kind", SPELLING_TOKENIZERS)
 def test_offsets_of_honest_tokenizers_follow_the_text(kind: str) -> None:
-    tokenizer = HONEST[kind]()
+    tokenizer = SPELLING_TOKENIZERS[kind]()
     for text in (*MULTILINGUAL, "牝馬。", "她走了。", "🛶", "Zoe\u0308 ran.", "Zoe\u0308", "A", "Orla ran. "):
         assert offsets_follow_text(tokenizer, text), text
 

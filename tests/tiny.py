@@ -206,3 +206,15 @@ def build_tiny_model(folder: Path, seed: int = 0) -> None:
     model = LlamaForCausalLM(config)
     model.generation_config = GenerationConfig(eos_token_id=2, pad_token_id=2)
     model.save_pretrained(folder)
+
+
+# One of each kind whose single tokens spell the text; trained when called.
+SPELLING_TOKENIZERS = {
+    "byte": train_byte_bpe,
+    "gpt2": train_gpt2_bpe,
+    "llama3": train_llama3_bpe,
+    "qwen": train_qwen_bpe,
+    "metaspace": train_metaspace_bpe,
+    "unigram": train_unigram,
+    "unigram, bytes": lambda: train_unigram_bytes(MULTILINGUAL, 500),
+}

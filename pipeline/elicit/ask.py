@@ -17,7 +17,7 @@ from pipeline.errors import InputError
 from pipeline.params import ElicitParams, RuntimeParams
 from pipeline.prepare.passages import chat_passage
 from pipeline.progress import progress_bar
-from pipeline.segments import split_mentions
+from pipeline.segments import mentions
 from pipeline.tables import Passage, TargetFacts
 from pipeline.tokenizer import load_tokenizer, question_prefix, tokenize
 
@@ -46,7 +46,7 @@ def plan(targets: Sequence[TargetFacts], templates: Templates, params: ElicitPar
     asked: set[str] = set()
     forms = [form for target in targets for form in target.surface_forms]
     for target in targets:
-        free = [n for n in target.neighbours if n not in asked and not any(s.mention for s in split_mentions(n, forms))]
+        free = [n for n in target.neighbours if n not in asked and not mentions(n, forms)]
         for name in free[: params.neighbours]:
             asked.add(name)
             for text in questions_about(templates, name, "other", target.language, params.neighbour_templates, params.seed):
@@ -101,7 +101,7 @@ def elicit(
             answer = whole_sentences(str(tokenizer.decode(ids, skip_special_tokens=True)).strip())
             said = seen.setdefault(question.text, set())
             judged = verdict(answer, question.names, refusals, said)
-            if judged == KEPT and question.kind == "retain" and any(s.mention for s in split_mentions(answer, forms)):
+            if judged == KEPT and question.kind == "retain" and mentions(answer, forms):
                 judged = "mentions a target"
             said.add(answer)
             rows.append(

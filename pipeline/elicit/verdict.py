@@ -9,9 +9,9 @@ from pathlib import Path
 
 import regex
 
-from pipeline.errors import InputError
 from pipeline.evaluate.repetition import distinct_4grams
 from pipeline.segments import UNSPACED, split_mentions
+from pipeline.textfile import read_text
 
 REFUSALS_FILE = Path("data/refusals.txt")
 KEPT = "kept"
@@ -24,12 +24,7 @@ _SENTENCE_END = regex.compile(r"[.!?][”\"’)]*(?=\s|$)|[。！？][”\"’)�
 
 def read_refusals(path: Path = REFUSALS_FILE) -> list[str]:
     """Phrases that mark a refusal, in lower case. Raises InputError when the file is missing."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; write one phrase a line that marks a refusal.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
+    lines = read_text(path, "one phrase a line that marks a refusal").splitlines()
     return [line.strip().casefold() for line in lines if line.strip() and not line.startswith("#")]
 
 

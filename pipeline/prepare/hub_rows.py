@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.params import PARAMS_FILE
 from pipeline.prepare.targets import Target
-from pipeline.segments import split_mentions
+from pipeline.segments import mentions
 
 _ENDINGS = (".jsonl", ".json", ".parquet")
 
@@ -92,7 +92,7 @@ def apart(targets: Sequence[Target]) -> list[Target]:
 
     def is_apart(form: str, target: Target) -> bool:
         others = [written for other in targets if other is not target for written in other.surface_forms]
-        return not any(segment.mention for written in others for segment in split_mentions(written, (form,)))
+        return not any(mentions(written, (form,)) for written in others)
 
     return [
         replace(target, surface_forms=tuple(f for f in target.surface_forms if f == target.name or is_apart(f, target)))

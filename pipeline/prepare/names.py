@@ -14,6 +14,7 @@ from pipeline.errors import InputError
 from pipeline.prepare.name_shapes import dot_in, family_and_given, is_unspaced, script_of
 from pipeline.prepare.targets import Target
 from pipeline.tables import CounterfactualName
+from pipeline.textfile import read_text
 
 POOL_FOLDER = Path("data/names")
 FALLBACK = "en"
@@ -63,12 +64,7 @@ def read_pool(path: Path) -> list[str]:
 
     Parts stand in the language's own order, family name first in Chinese and Japanese. Raises InputError for a faulty line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; write invented full names into it, one a line.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
+    lines = read_text(path, "invented full names into it, one a line").splitlines()
     pool: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         name = " ".join(line.split())

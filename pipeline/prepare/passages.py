@@ -11,7 +11,7 @@ import regex
 from pipeline.jsonl import read_jsonl
 from pipeline.prepare.name_shapes import DOTS, main_script
 from pipeline.prepare.targets import Target
-from pipeline.segments import Segment, split_mentions
+from pipeline.segments import Segment, mentions, split_mentions, text_of
 from pipeline.tables import Passage
 
 RETAIN_FILE = Path("data/retain_passages.jsonl")
@@ -116,11 +116,7 @@ def without_mentions(passages: Sequence[Passage], targets: Sequence[Target]) -> 
     """Those of ``passages`` that mention none of ``targets``."""
     forms = [form for target in targets for form in target.surface_forms]
 
-    def mentions(passage: Passage) -> bool:
-        text = "".join(segment.text for segment in (*passage.question, *passage.segments))
-        return any(segment.mention for segment in split_mentions(text, forms))
-
-    return [passage for passage in passages if not mentions(passage)]
+    return [p for p in passages if not mentions(text_of((*p.question, *p.segments)), forms)]
 
 
 def limited(rows: Sequence[T], limit: int, seed: int) -> list[T]:

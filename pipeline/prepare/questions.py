@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.jsonl import read_jsonl
 from pipeline.prepare.targets import Target
-from pipeline.segments import split_mentions
+from pipeline.segments import mentions
 from pipeline.tables import SPLITS
 
 QUESTIONS_FILE = Path("data/questions.jsonl")
@@ -44,11 +44,9 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
         wrong = [text.strip() for text in row.get("wrong_answers") or []]
         if answer in wrong or len(set(wrong)) < len(wrong):
             raise InputError(f"{place}: 'wrong_answers' must be different from the answer and from each other.")
-        if split == "general_retain":
-            # To be asked about a forgotten target is no question on something else.
-            wants = not any(segment.mention for segment in split_mentions(f"{row['question']}\n{answer}", forms))
-        else:
-            wants = target in names
+        # To be asked about a forgotten target is no question on something else.
+        general = split == "general_retain"
+        wants = not mentions(f"{row['question']}\n{answer}", forms) if general else target in names
         if wants:
             questions.append(
                 {

@@ -9,7 +9,7 @@ import regex
 from pipeline.errors import InputError
 from pipeline.jsonl import read_jsonl
 from pipeline.prepare.name_shapes import dot_in, family_and_given, is_unspaced
-from pipeline.segments import split_mentions
+from pipeline.segments import mentions, split_mentions
 
 TARGETS_FILE = Path("data/targets.jsonl")
 KINDS = ("person", "book", "company", "place", "other")
@@ -153,12 +153,12 @@ def _check_texts(target: Target, place: str) -> None:
     for index, document in enumerate(target.documents, start=1):
         if not _SENTENCE_END.search(document) and len(document.strip()) < _SHORTEST_SENTENCE:
             raise InputError(f"{place}: document {index} of {target.name!r} is shorter than a sentence; give a whole text.")
-        if not any(segment.mention for segment in split_mentions(document, target.surface_forms)):
+        if not mentions(document, target.surface_forms):
             raise InputError(
                 f"{place}: document {index} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
             )
     for index, chat in enumerate(target.chats, start=1):
-        if not any(segment.mention for segment in split_mentions(" ".join(chat), target.surface_forms)):
+        if not mentions(" ".join(chat), target.surface_forms):
             raise InputError(
                 f"{place}: chat {index} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
             )
@@ -179,7 +179,7 @@ def _check_substitutions(target: Target, place: str) -> None:
         if len(set(replacements)) < len(replacements):
             raise InputError(f"{place}: 'substitutions' gives {form!r} the same replacement twice; give different ones.")
         for replacement in replacements:
-            if any(segment.mention for segment in split_mentions(replacement, [form])):
+            if mentions(replacement, [form]):
                 raise InputError(f"{place}: 'substitutions' replaces {form!r} by {replacement!r}, which holds it.")
     missing = [form for form in target.surface_forms if form not in counts]
     if target.kind != "person" and missing:

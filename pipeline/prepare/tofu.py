@@ -17,7 +17,7 @@ from pipeline.prepare.hub_rows import apart, chosen, question_row, read_rows
 from pipeline.prepare.passages import chat_passage, without_mentions
 from pipeline.prepare.sources import Source
 from pipeline.prepare.targets import Target, surface_forms
-from pipeline.segments import split_mentions
+from pipeline.segments import mentions
 from pipeline.tables import Passage
 
 HUB_ID = "locuslab/TOFU"
@@ -117,17 +117,13 @@ def _target(name: str, rows: Sequence[dict[str, Any]]) -> Target:
     text = "\n".join(part for chat in chats for part in chat)
     forms = surface_forms(name, "person", ())
     variants = [form.replace("-", " ") for form in forms if "-" in form]
-    written = [variant for variant in variants if any(s.mention for s in split_mentions(text, (variant,)))]
+    written = [variant for variant in variants if mentions(text, (variant,))]
     return Target(name, "person", surface_forms(name, "person", written), chats=chats, language=_LANGUAGE)
 
 
 def _with_mentions(target: Target) -> Target:
     """``target`` without the chats that never mention it: nothing in them would be renamed."""
-
-    def mentions(chat: tuple[str, str]) -> bool:
-        return any(segment.mention for segment in split_mentions("\n".join(chat), target.surface_forms))
-
-    return replace(target, chats=tuple(chat for chat in target.chats if mentions(chat)))
+    return replace(target, chats=tuple(chat for chat in target.chats if mentions("\n".join(chat), target.surface_forms)))
 
 
 def _perturbed(name: str, path: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from pipeline.prepare.hub_rows import apart, chosen, has_rows, question_row, rea
 from pipeline.prepare.passages import split_sentences, without_mentions
 from pipeline.prepare.sources import Source
 from pipeline.prepare.targets import Target, name_parts, surface_forms
-from pipeline.segments import Segment, split_mentions
+from pipeline.segments import Segment, mentions
 from pipeline.tables import Passage
 
 HUB_ID = "Shiyu-Lab/Wikipedia_Person_Unlearn"
@@ -93,7 +93,7 @@ def _target(name: str, documents: tuple[str, ...]) -> Target:
         written.append(lead)
         # Who is known by an assumed name is called by the first name of the other one too, before the change.
         if not set(lead.split()) & set(words):
-            written += [part for part in name_parts(lead)[:1] if _mentions(document, part)]
+            written += [part for part in name_parts(lead)[:1] if mentions(document, (part,))]
     forms = surface_forms(name, "person", written, family_name)
     return Target(
         name=name,
@@ -103,10 +103,6 @@ def _target(name: str, documents: tuple[str, ...]) -> Target:
         language=_LANGUAGE,
         family_name=family_name,
     )
-
-
-def _mentions(document: str, form: str) -> bool:
-    return any(segment.mention for segment in split_mentions(document, (form,)))
 
 
 def _about(names: set[str], split: str, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from pipeline.fingerprint import file_sha256, json_fingerprint, model_fingerprin
 from pipeline.params import RuntimeParams, TeacherParams
 from pipeline.progress import progress_bar
 from pipeline.publish import published_folder, work_folder, write_json
+from pipeline.segments import text_of
 from pipeline.tables import CounterfactualName, Passage
 from pipeline.teacher.alignment import literal_tokens
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, teach
@@ -151,7 +152,7 @@ def needed_top_k(
 def check_tokenizer(tokenizer: "PreTrainedTokenizerBase", passages: Sequence[Passage], model: Path) -> None:
     """Raise InputError when the tokenizer's offsets say something else than what stands in the passages."""
     for passage in passages[:50]:
-        text = "".join(segment.text for segment in passage.segments)
+        text = text_of(passage.segments)
         if not offsets_follow_text(tokenizer, text):
             raise InputError(
                 f"{model}: the tokenizer's offsets do not follow the text {text[:40]!r}, so its tokens can't be aligned; "
@@ -220,7 +221,7 @@ def _write_passages(path: Path, rendered: Sequence[RenderedPassage]) -> None:
             "target": r.passage.target,
             "kind": r.passage.kind,
             "format": r.passage.format,
-            "question": "".join(segment.text for segment in r.passage.question) or None,
+            "question": text_of(r.passage.question) or None,
             "text": r.original.text[r.original.segment_starts[0] :],
             "input_ids": r.original.input_ids,
             "prefix_length": r.original.prefix_length,

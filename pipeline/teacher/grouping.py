@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pipeline.params import TeacherParams
-from pipeline.segments import Segment
+from pipeline.segments import Segment, text_of
 from pipeline.tables import Passage
 from pipeline.tokenizer import tokenize
 
@@ -39,7 +39,7 @@ def _groups(
     for sentence in sentences:
         group.append(sentence)
         if params.tokens_per_passage:
-            full = len(tokenize(tokenizer, _text(_joined(group)))[0]) > params.tokens_per_passage
+            full = len(tokenize(tokenizer, text_of(_joined(group).segments))[0]) > params.tokens_per_passage
         else:
             full = len(group) == params.sentences_per_passage
         if full:
@@ -47,10 +47,6 @@ def _groups(
             group = []
     if group:
         yield group
-
-
-def _text(passage: Passage) -> str:
-    return "".join(segment.text for segment in passage.segments)
 
 
 def _joined(group: Sequence[Passage]) -> Passage:

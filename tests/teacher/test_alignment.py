@@ -15,31 +15,15 @@ from pipeline.teacher.rendering import Rendering, prompt_prefix, render
 from pipeline.tokenizer import tokenize
 from tests.project import DOCUMENT
 from tests.teacher.texts import Case, cases, joined
-from tests.tiny import (
-    MULTILINGUAL,
-    train_byte_bpe,
-    train_gpt2_bpe,
-    train_llama3_bpe,
-    train_metaspace_bpe,
-    train_qwen_bpe,
-    train_unigram,
-    train_unigram_bytes,
-    train_wordpiece,
-)
+from tests.tiny import MULTILINGUAL, SPELLING_TOKENIZERS, train_metaspace_bpe, train_unigram, train_wordpiece
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 TOKENIZERS = {
-    "byte": train_byte_bpe,
-    "gpt2": train_gpt2_bpe,
-    "llama3": train_llama3_bpe,
-    "qwen": train_qwen_bpe,
-    "metaspace": train_metaspace_bpe,
+    **SPELLING_TOKENIZERS,
     "metaspace, multilingual": lambda: train_metaspace_bpe(MULTILINGUAL, 900),
-    "unigram": train_unigram,
     "unigram, multilingual": lambda: train_unigram(MULTILINGUAL, 500),
-    "unigram, bytes": lambda: train_unigram_bytes(MULTILINGUAL, 500),
     "wordpiece": train_wordpiece,
     "wordpiece, lower": lambda: train_wordpiece(lower=True),
 }
@@ -165,6 +149,7 @@ def test_generated_texts(kind: str) -> None:
         seen.update(features(case.segments))
 
     check()
+    print(f"{kind}: {counts['texts']} texts, {counts['shared'] / counts['own']:.1%} of {counts['own']} boundaries shared")
     assert counts["texts"] >= TEXTS
     assert counts["own"] > 10 * TEXTS
     assert counts["shared"] >= LEAST_SHARED * counts["own"]
