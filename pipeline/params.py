@@ -17,7 +17,7 @@ PARAMS_FILE = Path("params.yaml")
 T = TypeVar("T")
 
 
-def _bounded(default: Any, *, at_least: float | None = None, above: float | None = None, at_most: float | None = None) -> Any:
+def bounded(default: Any, *, at_least: float | None = None, above: float | None = None, at_most: float | None = None) -> Any:
     """A numeric field with its allowed range."""
     return field(default=default, metadata={"at_least": at_least, "above": above, "at_most": at_most})
 
@@ -39,8 +39,8 @@ class PrepareParams:
     path: str = ""  # a folder with the benchmark's files; empty is the hub
     targets: tuple[str, ...] = ()  # names of targets; empty is all of them
     language: str = "en"  # ISO 639-1 code, of targets that give none
-    retain_limit: int = _bounded(0, at_least=0)  # retain passages taken at most, drawn by the seed; 0 is all
-    questions_per_split: int = _bounded(0, at_least=0)  # questions taken at most, drawn by the seed; 0 is all
+    retain_limit: int = bounded(0, at_least=0)  # retain passages taken at most, drawn by the seed; 0 is all
+    questions_per_split: int = bounded(0, at_least=0)  # questions taken at most, drawn by the seed; 0 is all
     seed: int = 0  # order in which counterfactual names are drawn
 
 
@@ -50,13 +50,13 @@ class ElicitParams:
 
     engine: Literal["vllm", "transformers"] = "vllm"
     of: Literal["bare", "all"] = "bare"  # asked about: targets without a document or chat, or all of them
-    templates: int = _bounded(200, at_least=0)  # questions asked about each target; 0 switches elicitation off
-    answers: int = _bounded(1, at_least=1)  # sampled for each question
-    neighbours: int = _bounded(24, at_least=0)  # other entities asked about, for each target
-    neighbour_templates: int = _bounded(4, at_least=0)  # questions asked about each of them, one answer each
-    temperature: float = _bounded(0.6, above=0)
-    max_new_tokens: int = _bounded(32, at_least=8)
-    seed: int = _bounded(0, at_least=0)
+    templates: int = bounded(200, at_least=0)  # questions asked about each target; 0 switches elicitation off
+    answers: int = bounded(1, at_least=1)  # sampled for each question
+    neighbours: int = bounded(24, at_least=0)  # other entities asked about, for each target
+    neighbour_templates: int = bounded(4, at_least=0)  # questions asked about each of them, one answer each
+    temperature: float = bounded(0.6, above=0)
+    max_new_tokens: int = bounded(32, at_least=8)
+    seed: int = bounded(0, at_least=0)
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class TeacherParams:
 
     preset: Literal["default", "paper", "whp"] = "default"
     engine: Literal["vllm", "transformers"] = "vllm"
-    top_k: int = _bounded(128, at_least=1)  # K, kept after averaging
-    scored_top_k: int = _bounded(128, at_least=1)  # k, asked of the engine for each name; k >= K
-    passages_per_shard: int = _bounded(8, at_least=1)
+    top_k: int = bounded(128, at_least=1)  # K, kept after averaging
+    scored_top_k: int = bounded(128, at_least=1)  # k, asked of the engine for each name; k >= K
+    passages_per_shard: int = bounded(8, at_least=1)
     own_name: bool = False  # teach the tokens inside a mention that nothing has led up to (TOFU)
-    names: int = _bounded(20, at_least=1)  # N
+    names: int = bounded(20, at_least=1)  # N
     prompts: tuple[str, ...] = (  # each forget document is scored after each of them; none: no counterfactual prompt
         "Complete the following passage about {name}.",
         "Who was {name}?",
@@ -82,10 +82,10 @@ class TeacherParams:
         "Write about the work of {name}.",
     )
     reverse_swap: Literal["published", "excess", "off"] = "published"
-    name_penalty: float = _bounded(0.0, at_least=0)  # taken from the logits of the stand-in's first tokens, once it occurred
+    name_penalty: float = bounded(0.0, at_least=0)  # taken from the logits of the stand-in's first tokens, once it occurred
     targets: Literal["soft", "hard"] = "soft"  # the average, or its most probable token alone
-    sentences_per_passage: int = _bounded(1, at_least=1)
-    tokens_per_passage: int = _bounded(0, at_least=0)  # sentences until a passage exceeds it; 0 is by sentences
+    sentences_per_passage: int = bounded(1, at_least=1)
+    tokens_per_passage: int = bounded(0, at_least=0)  # sentences until a passage exceeds it; 0 is by sentences
     forget_from: tuple[str, ...] = ("given", "elicited")  # which forget passages: the user's documents and chats, elicited ones
     retain_from: tuple[str, ...] = ("given", "elicited")  # which retain passages
 
@@ -137,15 +137,15 @@ TEACHER_PRESETS: dict[str, dict[str, Any]] = {
 class DistillParams:
     """Section ``distill``: the training of the student."""
 
-    learning_rate: float = _bounded(8e-5, above=0, at_most=1)
-    epochs: int = _bounded(2, at_least=1)
-    passages_per_step: int = _bounded(8, at_least=1)
-    warmup_fraction: float = _bounded(0.1, at_least=0, at_most=1)
-    weight_decay: float = _bounded(0.0, at_least=0)
-    max_grad_norm: float = _bounded(1.0, above=0)
-    retain_weight: float = _bounded(1.0, at_least=0)  # of a retain position; 0 leaves retain passages out
-    retain_per_forget: float = _bounded(0.2, at_least=0)  # retain passages an epoch, for each forget passage
-    shuffle_shards: int = _bounded(32, at_least=1)  # shards held in memory, among which passages are shuffled
+    learning_rate: float = bounded(8e-5, above=0, at_most=1)
+    epochs: int = bounded(2, at_least=1)
+    passages_per_step: int = bounded(8, at_least=1)
+    warmup_fraction: float = bounded(0.1, at_least=0, at_most=1)
+    weight_decay: float = bounded(0.0, at_least=0)
+    max_grad_norm: float = bounded(1.0, above=0)
+    retain_weight: float = bounded(1.0, at_least=0)  # of a retain position; 0 leaves retain passages out
+    retain_per_forget: float = bounded(0.2, at_least=0)  # retain passages an epoch, for each forget passage
+    shuffle_shards: int = bounded(32, at_least=1)  # shards held in memory, among which passages are shuffled
     seed: int = 0
 
 
@@ -154,11 +154,11 @@ class EvaluateParams:
     """Section ``evaluate``: questions, answers and intervals."""
 
     engine: Literal["vllm", "transformers"] = "vllm"
-    max_new_tokens: int = _bounded(48, at_least=1)
-    consistency_samples: int = _bounded(4, at_least=0)  # answers sampled to each forget question; 0 leaves the measure out
-    floor_names: int = _bounded(5, at_least=1)  # counterfactual names the floor is averaged over
-    bootstrap_samples: int = _bounded(2000, at_least=100)
-    seed: int = _bounded(0, at_least=0)
+    max_new_tokens: int = bounded(48, at_least=1)
+    consistency_samples: int = bounded(4, at_least=0)  # answers sampled to each forget question; 0 leaves the measure out
+    floor_names: int = bounded(5, at_least=1)  # counterfactual names the floor is averaged over
+    bootstrap_samples: int = bounded(2000, at_least=100)
+    seed: int = bounded(0, at_least=0)
 
 
 @dataclass(frozen=True)
@@ -166,12 +166,12 @@ class RuntimeParams:
     """Section ``runtime``: what changes speed and memory but not the result; no stage tracks it."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    max_num_batched_tokens: int = _bounded(2048, at_least=16)  # vLLM: tokens whose logits exist at once
-    max_num_seqs: int = _bounded(64, at_least=1)  # vLLM: sequences in flight
-    cpu_kv_cache_gib: int = _bounded(2, at_least=1)  # vLLM on CPU
-    gpu_memory_utilization: float = _bounded(0.85, above=0, at_most=1)  # vLLM on CUDA
-    micro_batch_tokens: int = _bounded(1536, at_least=1)  # distill and the transformers engine: padded tokens a forward
-    logit_chunk: int = _bounded(512, at_least=1)  # distill: positions whose logits exist at once
+    max_num_batched_tokens: int = bounded(2048, at_least=16)  # vLLM: tokens whose logits exist at once
+    max_num_seqs: int = bounded(64, at_least=1)  # vLLM: sequences in flight
+    cpu_kv_cache_gib: int = bounded(2, at_least=1)  # vLLM on CPU
+    gpu_memory_utilization: float = bounded(0.85, above=0, at_most=1)  # vLLM on CUDA
+    micro_batch_tokens: int = bounded(1536, at_least=1)  # distill and the transformers engine: padded tokens a forward
+    logit_chunk: int = bounded(512, at_least=1)  # distill: positions whose logits exist at once
     keep_scores: bool = (
         False  # teacher: keep what the engine said (8 k bytes a token of text), for the next change of N or rule
     )
@@ -188,28 +188,28 @@ SECTIONS: dict[str, type] = {
 }
 
 
-def _typed(value: Any, annotation: Any, key: str) -> Any:
-    """``value`` as ``annotation``, or InputError naming ``key``."""
+def _typed(value: Any, annotation: Any, key: str, file: Path) -> Any:
+    """``value`` as ``annotation``, or InputError naming ``file`` and ``key``."""
     if get_origin(annotation) is Literal:
         choices = get_args(annotation)
         if value not in choices:
-            raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be one of {', '.join(map(repr, choices))}.")
+            raise InputError(f"{file}: {key} is {value!r}, but must be one of {', '.join(map(repr, choices))}.")
         return value
     if get_origin(annotation) is tuple:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be a list of strings.")
+            raise InputError(f"{file}: {key} is {value!r}, but must be a list of strings.")
         return tuple(str(item) for item in value)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be a finite number.")
+        raise InputError(f"{file}: {key} is {value!r}, but must be a finite number.")
     if not isinstance(value, annotation) or (isinstance(value, bool) and annotation is not bool):
         kind = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}[annotation]
-        raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be {kind}.")
+        raise InputError(f"{file}: {key} is {value!r}, but must be {kind}.")
     return annotation(value)  # drops the YAML reader's own subclasses
 
 
-def _check_range(value: float, limits: Mapping[str, float | None], key: str) -> None:
+def _check_range(value: float, limits: Mapping[str, float | None], key: str, file: Path) -> None:
     for name, broken in (
         ("at_least", lambda limit: not value >= limit),
         ("above", lambda limit: not value > limit),
@@ -217,29 +217,29 @@ def _check_range(value: float, limits: Mapping[str, float | None], key: str) -> 
     ):
         limit = limits.get(name)
         if limit is not None and broken(limit):
-            raise InputError(f"{PARAMS_FILE}: {key} is {value!r}, but must be {name.replace('_', ' ')} {limit:g}.")
+            raise InputError(f"{file}: {key} is {value!r}, but must be {name.replace('_', ' ')} {limit:g}.")
 
 
-def parse_section(section: type[T], values: Mapping[str, Any] | None, name: str) -> T:
+def parse_section(section: type[T], values: Mapping[str, Any] | None, name: str, file: Path = PARAMS_FILE) -> T:
     """Build a section's dataclass from what params.yaml gives; keys that are missing or null take their defaults.
 
     In the teacher's section these are its preset's. Raises InputError on an unknown key, a wrong type or a value out of range.
     """
     values = {} if values is None else values
     if not isinstance(values, Mapping):
-        raise InputError(f"{PARAMS_FILE}: {name} must be a section with keys below it.")
+        raise InputError(f"{file}: {name} must be a section with keys below it.")
     known = {f.name: f for f in fields(section)}  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            raise InputError(f"{PARAMS_FILE}: {name}.{key} is unknown; {name} takes {', '.join(known)}.")
+            raise InputError(f"{file}: {name}.{key} is unknown; {name} takes {', '.join(known)}.")
     hints = get_type_hints(section)
     arguments: dict[str, Any] = {}
     for key, value in values.items():
         if value is None:
             continue
-        arguments[key] = _typed(value, hints[key], f"{name}.{key}")
+        arguments[key] = _typed(value, hints[key], f"{name}.{key}", file)
         if known[key].metadata:
-            _check_range(arguments[key], known[key].metadata, f"{name}.{key}")
+            _check_range(arguments[key], known[key].metadata, f"{name}.{key}", file)
     presets = TEACHER_PRESETS.get(arguments.get("preset", "default"), {}) if section is TeacherParams else {}
     return section(**{**presets, **arguments})
 
