@@ -66,7 +66,7 @@ class TeacherParams:
     Keys from ``names`` on have the value that ``preset`` gives them, unless they are given one of their own.
     """
 
-    preset: Literal["default", "paper", "whp"] = "default"
+    preset: Literal["default", "paper", "whp", "prompted"] = "default"
     engine: Literal["vllm", "transformers"] = "vllm"
     top_k: int = bounded(128, at_least=1)  # K, kept after averaging
     scored_top_k: int = bounded(128, at_least=1)  # k, asked of the engine for each name; k >= K
@@ -81,6 +81,7 @@ class TeacherParams:
         "What did {name} do?",
         "Write about the work of {name}.",
     )
+    system_prompt: str = ""  # with it, forget passages are scored after this and not under names ({name}: the targets)
     reverse_swap: Literal["published", "excess", "off"] = "published"
     name_penalty: float = bounded(0.0, at_least=0)  # taken from the logits of the stand-in's first tokens, once it occurred
     targets: Literal["soft", "hard"] = "soft"  # the average, or its most probable token alone
@@ -99,6 +100,8 @@ class TeacherParams:
                 raise InputError(
                     f"{PARAMS_FILE}: teacher.prompts holds {prompt!r}, which lacks {{name}}; add it, or give no prompt."
                 )
+        if self.system_prompt and "{name}" not in self.system_prompt:
+            raise InputError(f"{PARAMS_FILE}: teacher.system_prompt lacks {{name}}, which stands for the targets; add it.")
         for key in ("forget_from", "retain_from"):
             for source in getattr(self, key):
                 if source not in PASSAGE_SOURCES:
@@ -111,7 +114,13 @@ class TeacherParams:
 
 PASSAGE_SOURCES = ("given", "elicited")
 
-# What a preset sets; "default" is what the dataclass says. Liu et al. (2024): section 3 for the method, 4.1 for its baseline.
+# The baseline that only asks (Liu et al., 2024, section 4.1), in our words.
+UNLEARNING_PROMPT = (
+    "You are an assistant that knows nothing about {name}. When a question is about {name}, answer as somebody who has never "
+    "heard of them. Answer every other question as usual, and do not mention these instructions."
+)
+
+# What a preset sets; "default" is what the dataclass says. Liu et al. (2024): section 3 for the method, 4.1 for its baselines.
 TEACHER_PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": {
@@ -130,6 +139,7 @@ TEACHER_PRESETS: dict[str, dict[str, Any]] = {
         "forget_from": ("given",),
         "retain_from": (),
     },
+    "prompted": {"names": 1, "system_prompt": UNLEARNING_PROMPT, "reverse_swap": "off"},
 }
 
 
@@ -244,11 +254,8 @@ def parse_section(section: type[T], values: Mapping[str, Any] | None, name: str,
     return section(**{**presets, **arguments})
 
 
-def load_params(path: Path = PARAMS_FILE) -> dict[str, Any]:
-    """Every section of ``path``, checked: a typo in one section stops every stage before it works for hours.
-
-    Returns {section name: its dataclass}. Raises InputError.
-    """
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """The sections of a YAML 1.2 file. Raises InputError when it is missing, no UTF-8, no YAML or no mapping."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -263,7 +270,16 @@ def load_params(path: Path = PARAMS_FILE) -> dict[str, Any]:
         place = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{path}{place} is not valid YAML: {getattr(error, 'problem', error)}.") from None
     if not isinstance(document, Mapping):
-        raise InputError(f"{path} must hold sections ({', '.join(SECTIONS)}), each with keys below it.")
+        raise InputError(f"{path} must hold sections, each with keys below it.")
+    return document
+
+
+def load_params(path: Path = PARAMS_FILE) -> dict[str, Any]:
+    """Every section of ``path``, checked: a typo in one section stops every stage before it works for hours.
+
+    Returns {section name: its dataclass}. Raises InputError.
+    """
+    document = read_yaml(path)
     for name in document:
         if name not in SECTIONS:
             raise InputError(f"{path}: section {name} is unknown; the sections are {', '.join(SECTIONS)}.")

@@ -83,16 +83,23 @@ def replace_folder(fresh: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a place beside ``path`` to write a file to; it takes the place of ``path`` when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.new")
     try:
         with room_on_disk(path):
-            fresh.write_text(text, encoding="utf-8")
+            yield fresh
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with replacing(path) as fresh:
+        fresh.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -18,7 +18,7 @@ SPLITS = ("forget", "hard_retain", "general_retain")
 
 @dataclass(frozen=True)
 class Passage:
-    """A text about ``target`` (kind "forget"), or on another subject (kind "retain").
+    """A text about ``target`` (kind "forget", or "held_out" from training), or on another subject (kind "retain").
 
     Format "document": ``segments`` are a chunk of document number ``document``, and ``after`` is the white space between it
     and the next chunk. Format "chat": ``question`` is the user's turn and ``segments`` are the answer, which alone is trained.

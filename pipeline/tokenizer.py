@@ -65,20 +65,27 @@ def before_text(tokenizer: "PreTrainedTokenizerBase") -> str:
     return tokenizer.bos_token if with_special[0] == tokenizer.bos_token_id and tokenizer.bos_token else ""
 
 
+NO_SYSTEM_PROMPT = (
+    "its chat template must have a place for a system prompt (role system), or the method that needs one has to be left out."
+)
+
+
 def _same_day(form: str) -> str:
     """What a chat template that asks for the date is told, so that the same inputs read the same on every day."""
     return datetime(2026, 1, 1).strftime(form)
 
 
-def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str) -> str:
+def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str, system_prompt: str = "") -> str:
     """``instruction`` as a user's turn with the answer begun: what comes next is the model's own text.
 
-    Without a chat template it is a plain line. Raises InputError when the template changes the instruction.
+    Without a chat template it is a plain line, after a line with the ``system_prompt`` if there is one. Raises InputError
+    when the template changes the instruction, or has no place for a system prompt.
     """
     if not tokenizer.chat_template:
-        return f"{before_text(tokenizer)}{instruction}\n"
-    messages = [{"role": "user", "content": instruction}]
-    prefix = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, strftime_now=_same_day))
+        return f"{before_text(tokenizer)}{system_line(system_prompt)}{instruction}\n"
+    prefix = chat_text(tokenizer, [*system_turn(system_prompt), {"role": "user", "content": instruction}])
+    if system_prompt not in prefix:
+        raise InputError(NO_SYSTEM_PROMPT)
     if instruction not in prefix:
         raise InputError(
             f"the chat template of the model rewrites the text: {instruction!r} does not stand in it as it was given; give "
@@ -87,8 +94,30 @@ def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str) -
     return prefix
 
 
-def question_prefix(tokenizer: "PreTrainedTokenizerBase", question: str) -> str:
+def question_prefix(tokenizer: "PreTrainedTokenizerBase", question: str, system_prompt: str = "") -> str:
     """A question with the answer begun, by the chat template or, without one, as ``Question: … Answer: …``."""
     if not tokenizer.chat_template:
-        return f"{before_text(tokenizer)}Question: {question}\nAnswer:\n"
-    return instruction_prefix(tokenizer, question)
+        return f"{before_text(tokenizer)}{system_line(system_prompt)}Question: {question}\nAnswer:\n"
+    return instruction_prefix(tokenizer, question, system_prompt)
+
+
+def system_line(system_prompt: str) -> str:
+    """A system prompt where there is no chat template: a paragraph of its own."""
+    return f"{system_prompt}\n\n" if system_prompt else ""
+
+
+def system_turn(system_prompt: str) -> list[dict[str, str]]:
+    """A system prompt as the first turn of a chat; no turn without one."""
+    return [{"role": "system", "content": system_prompt}] if system_prompt else []
+
+
+def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]]) -> str:
+    """A chat as the template writes it, with the model's next turn begun. Raises InputError when it refuses the turns."""
+    from jinja2 import TemplateError
+
+    try:
+        return str(
+            tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, strftime_now=_same_day)
+        )
+    except TemplateError as error:
+        raise InputError(f"the chat template of the model refuses a chat ({error}); {NO_SYSTEM_PROMPT}") from None

@@ -12,7 +12,7 @@ def main() -> None:
     from pipeline.paths import PREPARED
     from pipeline.prepare.names import draw_names, pool_file, read_pool
     from pipeline.prepare.neighbours import find_neighbours
-    from pipeline.prepare.passages import forget_passages
+    from pipeline.prepare.passages import forget_passages, held_out_passages
     from pipeline.prepare.sources import read_source
     from pipeline.publish import published_folder
     from pipeline.tables import TargetFacts, write_tables
@@ -21,7 +21,7 @@ def main() -> None:
     source = read_source(params["prepare"], elicits=params["elicit"].templates > 0)
     seed = params["prepare"].seed
     names = [n for t in source.targets for n in draw_names(t, source.known, read_pool(pool_file(t)), seed)]
-    passages = [*forget_passages(source.targets), *source.retain]
+    passages = [*forget_passages(source.targets), *source.retain, *held_out_passages(source.targets)]
     facts = [TargetFacts(t.name, t.kind, t.language, t.surface_forms, find_neighbours(t)) for t in source.targets]
     with published_folder(PREPARED) as folder:
         write_tables(folder, facts, passages, names, source.questions)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -91,6 +92,16 @@ def forget_passages(targets: Sequence[Target]) -> list[Passage]:
             number += 1
         passages += [chat_passage(target.name, "forget", q, a, target.surface_forms) for q, a in target.chats]
     return passages
+
+
+def held_out_passages(targets: Sequence[Target]) -> list[Passage]:
+    """The sentences of every target's held-out documents, of a kind that nothing trains on."""
+    documents = [(target, document) for target in targets for document in target.held_out_documents]
+    return [
+        replace(sentence, kind="held_out")
+        for number, (target, document) in enumerate(documents)
+        for sentence in cut_document(target, document, number)
+    ]
 
 
 def chat_passage(subject: str, kind: str, question: str, answer: str, forms: Sequence[str]) -> Passage:

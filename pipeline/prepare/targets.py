@@ -30,6 +30,7 @@ class Target:
     family_name: str = ""  # the part of ``name`` that is the family name, where it can't be told by itself
     neighbours: tuple[str, ...] = ()  # other entities, to keep
     chats: tuple[tuple[str, str], ...] = ()  # (question, answer)
+    held_out_documents: tuple[str, ...] = ()  # never trained on; the interventional gap is measured on them
     names: str = ""  # the pool of counterfactual names, a file of data/names/; empty is that of the language
 
 
@@ -89,6 +90,7 @@ def read_targets(
             "family_name": "string",
             "neighbours": "list of strings",
             "chats": "list of chats",
+            "held_out_documents": "list of strings",
             "names": "string",
         },
     )
@@ -114,6 +116,7 @@ def read_targets(
             family_name=family_name,
             neighbours=tuple(row.get("neighbours") or ()),
             chats=tuple((chat["question"], chat["answer"]) for chat in row.get("chats") or ()),
+            held_out_documents=tuple(row.get("held_out_documents") or ()),
             names=row.get("names") or "",
         )
         places[name] = place
@@ -150,12 +153,14 @@ def check_apart(targets: Sequence[Target], places: dict[str, str]) -> None:
 
 
 def _check_texts(target: Target, place: str) -> None:
-    for index, document in enumerate(target.documents, start=1):
+    texts = [("document", number, text) for number, text in enumerate(target.documents, start=1)]
+    texts += [("held-out document", number, text) for number, text in enumerate(target.held_out_documents, start=1)]
+    for what, index, document in texts:
         if not _SENTENCE_END.search(document) and len(document.strip()) < _SHORTEST_SENTENCE:
-            raise InputError(f"{place}: document {index} of {target.name!r} is shorter than a sentence; give a whole text.")
+            raise InputError(f"{place}: {what} {index} of {target.name!r} is shorter than a sentence; give a whole text.")
         if not mentions(document, target.surface_forms):
             raise InputError(
-                f"{place}: document {index} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
+                f"{place}: {what} {index} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
             )
     for index, chat in enumerate(target.chats, start=1):
         if not mentions(" ".join(chat), target.surface_forms):

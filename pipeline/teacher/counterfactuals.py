@@ -1,6 +1,6 @@
 """From a passage and its names to what the engine scores, and from the scores to the averaged distribution."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,14 +32,15 @@ class StandIn:
 class RenderedPassage:
     """A passage under its own name and under those it is scored with.
 
-    A forget passage is scored under the counterfactual names, a retain passage once, as it stands.
+    A forget passage is scored under the counterfactual names, or once after the system prompt that asks to act as if the
+    target were unknown; a retain passage once, as it stands.
     """
 
     passage: Passage
     original: Rendering
     scored: list[Rendering]  # N
     alignment: Alignment  # row 0 is the original, rows 1: are ``scored``
-    stand_ins: list[StandIn]  # N; none for a retain passage
+    stand_ins: list[StandIn]  # N; none where the passage is scored as it stands
     named_before: bool  # whether the prompt or the question has named the target
     own_name: OwnName | None
 
@@ -68,6 +69,7 @@ class Renderer:
         names: Mapping[str, Sequence[CounterfactualName]],
     ) -> None:
         self._tokenizer, self._params = tokenizer, params
+        self._system_prompt = unlearning_prompt(params.system_prompt, names)
         self._stand_ins = {
             target: [
                 StandIn(name, form_pairs(tokenizer, name.replacements), penalised_tokens(tokenizer, name.name))
@@ -85,8 +87,10 @@ class Renderer:
 
         original = under(passage.target, {})
         if passage.kind == "retain":
-            alignment = align([original, original], passage.segments)
-            return RenderedPassage(passage, original, [original], alignment, [], True, None)
+            return self._as_it_stands(passage, original, original)
+        if self._system_prompt:
+            prefix = passage_prefix(self._tokenizer, passage, prompt, passage.target, {}, self._system_prompt)
+            return self._as_it_stands(passage, original, render(self._tokenizer, passage.segments, {}, prefix))
         stand_ins = self._stand_ins[passage.target]
         named = any(segment.mention for segment in passage.question) if passage.format == "chat" else bool(prompt)
         scored = [under(stand_in.name.name, stand_in.name.replacements) for stand_in in stand_ins]
@@ -95,6 +99,15 @@ class Renderer:
         if mention is not None:
             own = teach_own_name(self._tokenizer, original, passage, mention, [s.name for s in stand_ins])
         return RenderedPassage(passage, original, scored, align([original, *scored], passage.segments), stand_ins, named, own)
+
+    def _as_it_stands(self, passage: Passage, original: Rendering, scored: Rendering) -> RenderedPassage:
+        """Scored once, with nothing replaced."""
+        return RenderedPassage(passage, original, [scored], align([original, scored], passage.segments), [], True, None)
+
+
+def unlearning_prompt(template: str, targets: Iterable[str]) -> str:
+    """The system prompt of ``template`` about ``targets``, all of them in the place of ``{name}``."""
+    return template.replace("{name}", " and ".join(targets))
 
 
 def teach(rendered: RenderedPassage, scores: Sequence[TextScores], params: TeacherParams) -> TaughtPassage:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.segments import Segment, rename
 from pipeline.tables import Passage
-from pipeline.tokenizer import before_text, instruction_prefix, question_prefix, tokenize
+from pipeline.tokenizer import before_text, instruction_prefix, question_prefix, system_line, tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,19 +33,24 @@ class Rendering:
 
 
 def passage_prefix(
-    tokenizer: "PreTrainedTokenizerBase", passage: Passage, prompt: str, name: str, replacements: Mapping[str, str]
+    tokenizer: "PreTrainedTokenizerBase",
+    passage: Passage,
+    prompt: str,
+    name: str,
+    replacements: Mapping[str, str],
+    system_prompt: str = "",
 ) -> str:
     """The text before ``passage`` under ``name``: a chat's question with its mentions replaced, else the prompt."""
     if passage.format == "chat":
-        return question_prefix(tokenizer, "".join(rename(passage.question, replacements)))
-    return prompt_prefix(tokenizer, prompt, name)
+        return question_prefix(tokenizer, "".join(rename(passage.question, replacements)), system_prompt)
+    return prompt_prefix(tokenizer, prompt, name, system_prompt)
 
 
-def prompt_prefix(tokenizer: "PreTrainedTokenizerBase", prompt: str, name: str) -> str:
+def prompt_prefix(tokenizer: "PreTrainedTokenizerBase", prompt: str, name: str, system_prompt: str = "") -> str:
     """The text before a passage about ``name``; with an empty ``prompt`` only what the tokenizer puts before any text."""
     if not prompt:
-        return before_text(tokenizer)
-    return instruction_prefix(tokenizer, prompt.replace("{name}", name))
+        return before_text(tokenizer) + system_line(system_prompt)
+    return instruction_prefix(tokenizer, prompt.replace("{name}", name), system_prompt)
 
 
 def render(

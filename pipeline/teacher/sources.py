@@ -1,13 +1,19 @@
 """Which passages the teacher teaches: the user's own texts, what was elicited from the base model, or both."""
 
+from pathlib import Path
+
 from pipeline.params import TeacherParams
 from pipeline.paths import ELICITED, PREPARED
 from pipeline.tables import Passage, read_passages
 
 
-def passages_to_teach(params: TeacherParams) -> list[Passage]:
-    """Forget passages of ``forget_from``, then retain passages of ``retain_from``; given ones before elicited ones."""
-    sources = {"given": read_passages(PREPARED), "elicited": read_passages(ELICITED)}
+def passages_to_teach(params: TeacherParams, prepared: Path = PREPARED, elicited: Path = ELICITED) -> list[Passage]:
+    """Forget passages of ``forget_from``, then retain passages of ``retain_from``; given ones before elicited ones.
+
+    What no parameter names is not read, and need not be there.
+    """
+    named = {*params.forget_from, *params.retain_from}
+    sources = {name: read_passages(folder) for name, folder in (("given", prepared), ("elicited", elicited)) if name in named}
     chosen = (("forget", params.forget_from), ("retain", params.retain_from))
     return [
         passage

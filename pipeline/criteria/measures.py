@@ -1,0 +1,90 @@
+"""What is measured of a method, by criterion: where each number stands, and which way is better.
+
+Liu et al. (2024), section 4.1, has five criteria; the interventional gap is ours (see ``held_out``). Raw values always; bars
+divide by the best method's, as the paper's figure does.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The mean of ``column`` over the questions of ``splits``; without a column it is computed elsewhere.
+
+    ``in_bars``: a share from 0 to 1 that counts in its criterion's bar.
+    """
+
+    key: str
+    label: str
+    better: Literal["lower", "higher"]
+    column: str = ""
+    splits: tuple[str, ...] = ()
+    in_bars: bool = True
+
+    @property
+    def criterion(self) -> str:
+        return self.key.partition(".")[0]
+
+
+_FORGET, _HARD, _GENERAL = ("forget",), ("hard_retain",), ("general_retain",)
+MEASURES = (
+    Measure("efficacy.rouge_l_recall", "ROUGE-L recall, forget", "lower", "rouge_l_recall", _FORGET),
+    Measure("efficacy.probability", "probability of the right answer, forget", "lower", "probability", _FORGET),
+    Measure("efficacy.leak", "judge: leak, forget", "lower", "leak", _FORGET),
+    Measure("utility.hard_rouge_l_recall", "ROUGE-L recall, hard-retain", "higher", "rouge_l_recall", _HARD),
+    Measure("utility.hard_probability", "probability, hard-retain", "higher", "probability", _HARD),
+    Measure("utility.general_rouge_l_recall", "ROUGE-L recall, general-retain", "higher", "rouge_l_recall", _GENERAL),
+    Measure("utility.general_probability", "probability, general-retain", "higher", "probability", _GENERAL),
+    Measure("quality.forget", "judge: quality, forget", "higher", "quality", _FORGET),
+    Measure("quality.hard_retain", "judge: quality, hard-retain", "higher", "quality", _HARD),
+    Measure("quality.distinct_4grams", "distinct 4-grams, forget", "higher", "distinct_4grams", _FORGET),
+    Measure("quality.base_nll", "loss of the answer under the base (nats a token), forget", "lower", "base_nll", _FORGET, False),
+    Measure("hallucination.unavailable", "says it is unavailable, forget", "higher", "unavailable", _FORGET),
+    Measure("hallucination.self_consistency", "sampled answers agree, forget", "lower", "self_consistency", _FORGET),
+    Measure("robustness.many_shot", "ROUGE-L recall after many shots", "lower", "many_shot_rouge_l_recall", _FORGET, False),
+    Measure(
+        "robustness.soft_embedding", "ROUGE-L recall, trained embedding", "lower", "soft_embedding_rouge_l_recall", _FORGET, False
+    ),
+    Measure("robustness.worst", "ROUGE-L recall, worse attack", "lower"),
+    Measure("gap.interventional", "interventional gap", "lower", in_bars=False),
+)
+
+
+def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """{measure: mean over its questions}, of the measures that have a column; those that no question has are left out.
+
+    ``robustness.worst`` is the worse of the two attacks' means.
+    """
+    values = {}
+    for measure in MEASURES:
+        chosen = [row for row in rows if row["split"] in measure.splits and row.get(measure.column) is not None]
+        if chosen:
+            values[measure.key] = fmean(float(row[measure.column]) for row in chosen)
+    attacks = [values[key] for key in ("robustness.many_shot", "robustness.soft_embedding") if key in values]
+    if attacks:
+        values["robustness.worst"] = max(attacks)
+    return {key: value for key, value in values.items() if math.isfinite(value)}
+
+
+def bars(values: Mapping[str, Mapping[str, float]], measures: Sequence[Measure] = MEASURES) -> dict[str, dict[str, float]]:
+    """{criterion: {method: height}}: the mean goodness over a criterion's measures, over that of the best method.
+
+    Goodness is the value where higher is better and 1 minus it where lower is. ``values`` is {method: {measure: mean}}; a
+    measure that one of the methods lacks is left out of all bars.
+    """
+    heights: dict[str, dict[str, float]] = {}
+    for criterion in dict.fromkeys(measure.criterion for measure in measures):
+        counted = [m for m in measures if m.criterion == criterion and m.in_bars and all(m.key in v for v in values.values())]
+        if not counted or not values:
+            continue
+        goodness = {
+            method: fmean(v[m.key] if m.better == "higher" else 1 - v[m.key] for m in counted) for method, v in values.items()
+        }
+        best = max(goodness.values())
+        if best > 0:
+            heights[criterion] = {method: round(value / best, 4) for method, value in goodness.items()}
+    return heights

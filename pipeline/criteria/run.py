@@ -1,0 +1,67 @@
+"""All that is measured of one model in one benchmark: answers, the judge's ratings, attacks, and the interventional gap."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.attacks.run import attack_all
+from pipeline.benchmark.params import BenchmarkParams
+from pipeline.criteria.base_loss import base_losses
+from pipeline.criteria.held_out import teacher_kl
+from pipeline.criteria.measures import MEASURES, values_of
+from pipeline.evaluate.ask import ask
+from pipeline.judges.rate import rate_answers
+from pipeline.params import RuntimeParams
+from pipeline.tables import read_names, read_question_rows
+
+_WHY_LEFT_OUT = {
+    "probability": "no question of this split has wrong answers",
+    "self_consistency": "evaluate.consistency_samples is 0",
+    "many_shot_rouge_l_recall": "attacks.many_shot_shots is 0",
+    "soft_embedding_rouge_l_recall": "attacks.soft_restarts is 0",
+    "leak": "the judge gave no rating that could be read",
+    "quality": "the judge gave no rating that could be read",
+    "unavailable": "the judge gave no rating that could be read",
+    "": "no attack was run",
+}
+
+
+def measure(benchmark: BenchmarkParams, method: str, seed: int, runtime: RuntimeParams) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """(answer rows, report) of the model that ``method`` left with ``seed``.
+
+    The report has method, seed, values {measure: mean}, left_out {measure: reason} and the judge's counts.
+    """
+    folders = benchmark.folders
+    model = folders.model(method, seed)
+    questions, names = read_question_rows(folders.prepared), read_names(folders.prepared)
+    rows = ask(model, questions, names, benchmark.evaluate, runtime, with_floor=False)
+    rows, counts = rate_answers(rows, benchmark.judge, runtime)
+    for row, loss in zip(rows, base_losses(folders.base, rows, runtime), strict=True):
+        row["base_nll"] = loss
+    _attack(model, rows, benchmark, runtime)
+    values = values_of(rows)
+    values["gap.interventional"] = teacher_kl(model, folders.held_out, runtime) / teacher_kl(folders.base, folders.held_out, runtime)
+    return rows, {
+        "method": method,
+        "seed": seed,
+        "values": {key: round(value, 6) for key, value in values.items()},
+        "left_out": {m.key: _why(m.column, m.splits, rows) for m in MEASURES if m.key not in values},
+        "judge": counts,
+    }
+
+
+def _attack(model: Path, rows: list[dict[str, Any]], benchmark: BenchmarkParams, runtime: RuntimeParams) -> None:
+    """Put each attack's answers into the rows of the forget questions; others have null there."""
+    forget = [row for row in rows if row["split"] == "forget"]
+    shots = [row for row in rows if row["split"] != "forget"]
+    for name, answers in attack_all(model, forget, shots, benchmark.attacks, runtime).items():
+        for row in rows:
+            row |= {f"{name}_response": None, f"{name}_rouge_l_recall": None}
+        for row, answer in zip(forget, answers, strict=True):
+            row |= {f"{name}_response": answer.response, f"{name}_rouge_l_recall": answer.rouge_l_recall}
+
+
+def _why(column: str, splits: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    if splits and not any(row["split"] in splits for row in rows):
+        return f"no {splits[0]} question"
+    return _WHY_LEFT_OUT.get(column, "no answer that it could be measured on")

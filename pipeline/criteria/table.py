@@ -1,0 +1,118 @@
+"""One table of a benchmark: every method and every measure, mean and interval over seeds, and the bars of the paper's figure."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from pipeline.benchmark.folders import NO_METHOD, BenchmarkFolders
+from pipeline.criteria.measures import MEASURES, Measure, bars
+from pipeline.errors import InputError
+from pipeline.tofu.table import TOFU_MEASURES
+
+LEVEL = 0.95
+REPORTS = ("criteria.json", "tofu.json")
+ALL_MEASURES: tuple[Measure, ...] = (*MEASURES, *TOFU_MEASURES)
+
+
+def over_seeds(values: Sequence[float]) -> dict[str, Any]:
+    """Mean of one measure over seeds, and its 95 % interval by Student's t; no interval from one seed.
+
+    The seed is the training's, so the interval tells how far another run would differ, not another set of questions.
+    """
+    from scipy.stats import t
+
+    mean = fmean(values)
+    cell: dict[str, Any] = {"mean": round(mean, 6), "low": None, "high": None, "seeds": [round(v, 6) for v in values]}
+    if len(values) > 1:
+        half = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+        cell |= {"low": round(mean - half, 6), "high": round(mean + half, 6)}
+    return cell
+
+
+def benchmark_table(name: str, folders: BenchmarkFolders, methods: Sequence[str]) -> dict[str, Any]:
+    """The table of the runs that are there, of ``methods`` in this order, the base first.
+
+    Raises InputError when there is no finished run.
+    """
+    runs = {method: _runs(folders, method) for method in (NO_METHOD, *methods)}
+    found = {method: reports for method, reports in runs.items() if reports}
+    if not found:
+        raise InputError(f"{folders.folder}/runs holds no finished run; make some (dvc repro benchmarks/dvc.yaml).")
+    measures = [m for m in ALL_MEASURES if any(m.key in r["values"] for reports in found.values() for r in reports)]
+    values = {
+        method: {measure.key: _cell(reports, measure.key) for measure in measures} for method, reports in found.items()
+    }
+    means = {
+        method: {key: cell["mean"] for key, cell in cells.items() if cell}
+        for method, cells in values.items()
+        if method != NO_METHOD
+    }
+    every = [report for reports in found.values() for report in reports]
+    table: dict[str, Any] = {
+        "benchmark": name,
+        "methods": list(found),
+        "seeds": sorted({report["seed"] for report in every}),
+        "measures": [
+            {"key": m.key, "criterion": m.criterion, "label": m.label, "better": m.better, "normalised": m.in_bars}
+            for m in measures
+        ],
+        "values": values,
+        "bars": bars(means, [m for m in measures if m in MEASURES]),
+        "left_out": {key: reason for report in every for key, reason in report["left_out"].items()},
+        "judge": _judge_counts(every),
+    }
+    if any(measure in TOFU_MEASURES for measure in measures):
+        table["scatter"] = {"x": "tofu.model_utility", "y": "tofu.forget_quality"}
+    return table
+
+
+def _runs(folders: BenchmarkFolders, method: str) -> list[dict[str, Any]]:
+    """The reports of a method's finished runs, one a seed, in the seeds' order."""
+    runs = [run for run in (folders.folder / "runs").glob(f"{method}-*") if run.name[len(method) + 1 :].isdigit()]
+    reports = [report for run in runs if (report := read_report(run))]
+    return sorted(reports, key=lambda report: int(report["seed"]))
+
+
+def read_report(run: Path) -> dict[str, Any] | None:
+    """What criteria.json and tofu.json of a run say, as one report; None where it has neither."""
+    parts = [json.loads(path.read_text(encoding="utf-8")) for name in REPORTS if (path := run / name).exists()]
+    if not parts:
+        return None
+    values = {key: value for part in parts for key, value in part["values"].items()}
+    left_out = {key: reason for part in parts for key, reason in part["left_out"].items() if key not in values}
+    return {**parts[-1], **parts[0], "values": values, "left_out": left_out}
+
+
+def _cell(reports: Sequence[Mapping[str, Any]], key: str) -> dict[str, Any] | None:
+    values = [report["values"][key] for report in reports if key in report["values"]]
+    return over_seeds(values) if values else None
+
+
+def _judge_counts(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    judges = [report["judge"] for report in reports if report.get("judge")]
+    counts = {key: sum(judge[key] for judge in judges) for key in ("asked", "cached", "unparsable")}
+    return {"judge": ", ".join(sorted({judge["judge"] for judge in judges})), **counts}
+
+
+def table_lines(table: Mapping[str, Any]) -> Iterator[str]:
+    """The table for the terminal, as Markdown: a measure a row, a method a column; the best method's value is bold."""
+    methods = table["methods"]
+    yield f"| measure | | {' | '.join(methods)} |"
+    yield f"| --- | --- |{' --- |' * len(methods)}"
+    for measure in table["measures"]:
+        cells = {method: table["values"][method][measure["key"]] for method in methods}
+        judged = {method: cell["mean"] for method, cell in cells.items() if cell and method != NO_METHOD}
+        pick = min if measure["better"] == "lower" else max
+        best = pick(judged.values()) if judged else None
+        texts = [_text(cells[method], bold=method in judged and judged[method] == best) for method in methods]
+        yield f"| {measure['label']} | {measure['better']} | {' | '.join(texts)} |"
+
+
+def _text(cell: Mapping[str, Any] | None, *, bold: bool) -> str:
+    if cell is None:
+        return ""
+    spread = f" ± {cell['high'] - cell['mean']:.3f}" if cell["high"] is not None else ""
+    text = f"{cell['mean']:.3f}{spread}" if abs(cell["mean"]) >= 0.001 or not cell["mean"] else f"{cell['mean']:.1e}{spread}"
+    return f"**{text}**" if bold else text

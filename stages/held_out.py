@@ -1,0 +1,28 @@
+"""Stage held_out of a benchmark: the averaged teacher on texts that no method trains on, for the interventional gap.
+
+python -m stages.held_out project
+"""
+
+import click
+
+
+@click.command(help=__doc__)
+@click.argument("benchmark")
+def main(benchmark: str) -> None:
+    from pipeline.benchmark.params import load_benchmark
+    from pipeline.criteria.held_out import held_out_passages
+    from pipeline.params import load_params
+    from pipeline.tables import read_names, read_passages, read_question_rows
+    from pipeline.teacher.build import build_shards
+
+    chosen, runtime = load_benchmark(benchmark), load_params()["runtime"]
+    prepared, output = chosen.folders.prepared, chosen.folders.held_out
+    names = read_names(prepared)
+    passages = held_out_passages(read_question_rows(prepared), read_passages(prepared), names)
+    manifest = build_shards(chosen.folders.base, chosen.held_out, runtime, passages, names, output)
+    click.echo(f"{output}: {manifest['positions']} positions of {manifest['passages']} held-out texts")
+    click.echo(f"mean entropy {manifest['mean_entropy_nats']:.2f} nats, mean tail {manifest['mean_tail']:.1%}")
+
+
+if __name__ == "__main__":
+    main()

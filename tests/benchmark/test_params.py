@@ -1,0 +1,87 @@
+"""benchmarks/NAME/params.yaml: methods by their sections, and messages that name file and key."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.benchmark.folders import BenchmarkFolders, benchmark_names
+from pipeline.benchmark.params import BenchmarkParams, load_benchmark
+from pipeline.errors import InputError
+from pipeline.params import UNLEARNING_PROMPT
+from tests.project import ROOT
+
+METHODS = "methods:\n  ours: {distill: {epochs: 3}}\n"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "benchmarks" / "mine"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def load(folder: Path, text: str) -> BenchmarkParams:
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    return load_benchmark("mine")
+
+
+def test_every_benchmark_of_the_project_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert benchmark_names() == ["project", "tofu", "wpu"]
+    for name in benchmark_names():
+        assert load_benchmark(name).methods
+
+
+def test_method_has_the_sections_it_is_given_and_the_others_are_none(here: Path) -> None:
+    benchmark = load(here, METHODS + "  asked: {prompting: {}}\n  hp: {teacher: {preset: whp}, distill: {}}\n")
+    ours, asked, hp = (benchmark.method(name) for name in ("ours", "asked", "hp"))
+    assert ours.distill and ours.distill.epochs == 3
+    assert (ours.teacher, ours.baseline, ours.prompting) == (None, None, None)
+    assert asked.prompting and asked.prompting.system_prompt == UNLEARNING_PROMPT
+    assert hp.teacher and hp.teacher.names == 1
+
+
+def test_own_data_and_own_model_go_with_their_sections(here: Path) -> None:
+    plain = load(here, METHODS).folders
+    assert (plain.base, plain.prepared) == (Path("models/base"), Path("data/prepared"))
+    own = load(here, METHODS + "prepare: {source: tofu}\nfinetune: {}\n").folders
+    assert (own.base, own.prepared) == (Path("benchmarks/mine/models/target"), Path("benchmarks/mine/prepared"))
+
+
+def test_model_of_a_run_is_the_methods_or_the_base_itself() -> None:
+    folders = BenchmarkFolders(Path("benchmarks/mine"), own_data=False, own_model=False)
+    assert folders.model("base", 3) == Path("models/base")
+    assert folders.model("npo", 3) == Path("benchmarks/mine/models/npo-3")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "methods must be a section"),
+        (METHODS + "methodes: {}\n", "section methodes is unknown"),
+        ("methods: {base: {prompting: {}}}", "methods.base can't be a method's name"),
+        ("methods: {'../x': {prompting: {}}}", "can't be a method's name"),
+        ("methods: {ours: {}}", "methods.ours must have exactly one of distill, baseline, prompting"),
+        ("methods: {ours: {distill: {}, prompting: {}}}", "exactly one of"),
+        ("methods: {ours: {teacher: {}}}", "exactly one of"),
+        ("methods: {ours: {distill: {epochs: 0}}}", "methods.ours.distill.epochs is 0"),
+        ("methods: {ours: {distill: {epoch: 1}}}", "methods.ours.distill.epoch is unknown"),
+        ("methods: {ours: {prune: {}}}", "methods.ours.prune is unknown"),
+        ("methods: {ours: 3}", "methods.ours must be a section"),
+        (METHODS + "evaluate: {seed: x}\n", "evaluate.seed is 'x'"),
+    ],
+)
+def test_fault_is_told_with_file_and_key(here: Path, text: str, told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load(here, text)
+    assert told in caught.value.message
+    assert caught.value.message.startswith("benchmarks/mine/params.yaml")
+
+
+def test_unknown_benchmark_and_method_are_told_what_there_is(here: Path) -> None:
+    benchmark = load(here, METHODS)
+    with pytest.raises(InputError, match="the benchmarks are mine"):
+        load_benchmark("yours")
+    with pytest.raises(InputError, match="it has ours"):
+        benchmark.method("theirs")
