@@ -116,8 +116,6 @@ def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str
     from jinja2 import TemplateError
 
     try:
-        return str(
-            tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, strftime_now=_same_day)
-        )
+        return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, strftime_now=_same_day))
     except TemplateError as error:
         raise InputError(f"the chat template of the model refuses a chat ({error}); {NO_SYSTEM_PROMPT}") from None

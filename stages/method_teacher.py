@@ -20,11 +20,15 @@ def main(benchmark: str, method: str) -> None:
     chosen, runtime = load_benchmark(benchmark), load_params()["runtime"]
     folders, teacher = chosen.folders, chosen.method(method).teacher
     if teacher is None:
-        raise InputError(f"{folders.folder}/params.yaml: methods.{method} has no section teacher, so it has no shards of its own.")
+        raise InputError(
+            f"{folders.folder}/params.yaml: methods.{method} has no section teacher, so it has no shards of its own."
+        )
     passages = passages_to_teach(teacher, folders.prepared, folders.elicited)
     output = folders.teacher(method, own=True)
     manifest = build_shards(folders.base, teacher, runtime, passages, read_names(folders.prepared), output)
-    click.echo(f"{output}: {manifest['positions']} positions of {manifest['passages']} passages, {manifest['trained_share']:.1%}")
+    click.echo(
+        f"{output}: {manifest['positions']} positions of {manifest['passages']} passages, {manifest['trained_share']:.1%}"
+    )
     click.echo(f"mean tail {manifest['mean_tail']:.1%}, mean entropy {manifest['mean_entropy_nats']:.2f} nats")
 
 

@@ -12,7 +12,11 @@ import click
 
 @click.command(help=__doc__)
 @click.option(
-    "--output", default="evaluation/report.html", show_default=True, type=click.Path(path_type=Path, dir_okay=False), help="Page."
+    "--output",
+    default="evaluation/report.html",
+    show_default=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Page.",
 )
 def main(output: Path) -> None:
     from pipeline.errors import InputError

@@ -17,6 +17,7 @@ COPIED = (
     "data/names",
     "data/question_templates.jsonl",
     "data/refusals.txt",
+    "data/judge",
     "dvc.yaml",
     "params.yaml",
     ".dvcignore",

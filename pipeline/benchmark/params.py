@@ -93,7 +93,7 @@ def load_benchmark(name: str) -> BenchmarkParams:
         if section not in known:
             raise InputError(f"{file}: section {section} is unknown; the sections are {', '.join(known)}.")
     optional = ("prepare", "finetune", "tofu")
-    sections = {
+    sections: dict[str, Any] = {
         section: parse_section(kind, document.get(section), section, file)
         if section in document or section not in optional
         else None

@@ -42,12 +42,19 @@ MEASURES = (
     Measure("quality.forget", "judge: quality, forget", "higher", "quality", _FORGET),
     Measure("quality.hard_retain", "judge: quality, hard-retain", "higher", "quality", _HARD),
     Measure("quality.distinct_4grams", "distinct 4-grams, forget", "higher", "distinct_4grams", _FORGET),
-    Measure("quality.base_nll", "loss of the answer under the base (nats a token), forget", "lower", "base_nll", _FORGET, False),
+    Measure(
+        "quality.base_nll", "loss of the answer under the base (nats a token), forget", "lower", "base_nll", _FORGET, False
+    ),
     Measure("hallucination.unavailable", "says it is unavailable, forget", "higher", "unavailable", _FORGET),
     Measure("hallucination.self_consistency", "sampled answers agree, forget", "lower", "self_consistency", _FORGET),
     Measure("robustness.many_shot", "ROUGE-L recall after many shots", "lower", "many_shot_rouge_l_recall", _FORGET, False),
     Measure(
-        "robustness.soft_embedding", "ROUGE-L recall, trained embedding", "lower", "soft_embedding_rouge_l_recall", _FORGET, False
+        "robustness.soft_embedding",
+        "ROUGE-L recall, trained embedding",
+        "lower",
+        "soft_embedding_rouge_l_recall",
+        _FORGET,
+        False,
     ),
     Measure("robustness.worst", "ROUGE-L recall, worse attack", "lower"),
     Measure("gap.interventional", "interventional gap", "lower", in_bars=False),

@@ -1,10 +1,10 @@
 """All that is measured of one model in one benchmark: answers, the judge's ratings, attacks, and the interventional gap."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from pipeline.attacks.run import attack_all
+from pipeline.attacks.interface import AttackAnswer
+from pipeline.attacks.run import attack_all, known_attacks
 from pipeline.benchmark.params import BenchmarkParams
 from pipeline.criteria.base_loss import base_losses
 from pipeline.criteria.held_out import teacher_kl
@@ -26,7 +26,9 @@ _WHY_LEFT_OUT = {
 }
 
 
-def measure(benchmark: BenchmarkParams, method: str, seed: int, runtime: RuntimeParams) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def measure(
+    benchmark: BenchmarkParams, method: str, seed: int, runtime: RuntimeParams
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """(answer rows, report) of the model that ``method`` left with ``seed``.
 
     The report has method, seed, values {measure: mean}, left_out {measure: reason} and the judge's counts.
@@ -38,27 +40,29 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, runtime: Runtime
     rows, counts = rate_answers(rows, benchmark.judge, runtime)
     for row, loss in zip(rows, base_losses(folders.base, rows, runtime), strict=True):
         row["base_nll"] = loss
-    _attack(model, rows, benchmark, runtime)
+    forms = {target: tuple(drawn[0].replacements) for target, drawn in names.items()}
+    attacks = known_attacks(benchmark.evaluate.engine, forms)
+    for name, answers in attack_all(model, rows, attacks, benchmark.attacks, runtime).items():
+        _put(rows, name, answers)
     values = values_of(rows)
-    values["gap.interventional"] = teacher_kl(model, folders.held_out, runtime) / teacher_kl(folders.base, folders.held_out, runtime)
+    values["gap.interventional"] = teacher_kl(model, folders.held_out, runtime) / teacher_kl(
+        folders.base, folders.held_out, runtime
+    )
     return rows, {
         "method": method,
         "seed": seed,
         "values": {key: round(value, 6) for key, value in values.items()},
         "left_out": {m.key: _why(m.column, m.splits, rows) for m in MEASURES if m.key not in values},
-        "judge": counts,
+        "judge": {"judge": benchmark.judge.judge, **counts},
     }
 
 
-def _attack(model: Path, rows: list[dict[str, Any]], benchmark: BenchmarkParams, runtime: RuntimeParams) -> None:
-    """Put each attack's answers into the rows of the forget questions; others have null there."""
-    forget = [row for row in rows if row["split"] == "forget"]
-    shots = [row for row in rows if row["split"] != "forget"]
-    for name, answers in attack_all(model, forget, shots, benchmark.attacks, runtime).items():
-        for row in rows:
-            row |= {f"{name}_response": None, f"{name}_rouge_l_recall": None}
-        for row, answer in zip(forget, answers, strict=True):
-            row |= {f"{name}_response": answer.response, f"{name}_rouge_l_recall": answer.rouge_l_recall}
+def _put(rows: list[dict[str, Any]], attack: str, answers: Sequence[AttackAnswer]) -> None:
+    """An attack's answers into the rows of the forget questions; others have null there."""
+    for row in rows:
+        row |= {f"{attack}_response": None, f"{attack}_rouge_l_recall": None}
+    for row, answer in zip([row for row in rows if row["split"] == "forget"], answers, strict=True):
+        row |= {f"{attack}_response": answer.response, f"{attack}_rouge_l_recall": answer.rouge_l_recall}
 
 
 def _why(column: str, splits: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:

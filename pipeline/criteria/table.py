@@ -1,4 +1,4 @@
-"""One table of a benchmark: every method and every measure, mean and interval over seeds, and the bars of the paper's figure."""
+"""One table of a benchmark: every method and measure, mean and interval over seeds, and the bars of the paper's figure."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,9 +41,7 @@ def benchmark_table(name: str, folders: BenchmarkFolders, methods: Sequence[str]
     if not found:
         raise InputError(f"{folders.folder}/runs holds no finished run; make some (dvc repro benchmarks/dvc.yaml).")
     measures = [m for m in ALL_MEASURES if any(m.key in r["values"] for reports in found.values() for r in reports)]
-    values = {
-        method: {measure.key: _cell(reports, measure.key) for measure in measures} for method, reports in found.items()
-    }
+    values = {method: {measure.key: _cell(reports, measure.key) for measure in measures} for method, reports in found.items()}
     means = {
         method: {key: cell["mean"] for key, cell in cells.items() if cell}
         for method, cells in values.items()

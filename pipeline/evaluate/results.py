@@ -21,13 +21,29 @@ def write_answers(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         "floor_probability",
         "self_consistency",
         "floor_consistency",
+        "leak",
+        "quality",
+        "base_nll",
+        "many_shot_rouge_l_recall",
+        "soft_embedding_rouge_l_recall",
     )
-    texts = ("split", "target", "question", "answer", "paraphrased_question", "paraphrased_answer", "response")
+    texts = (
+        "split",
+        "target",
+        "question",
+        "answer",
+        "paraphrased_question",
+        "paraphrased_answer",
+        "response",
+        "many_shot_response",
+        "soft_embedding_response",
+    )
     types = {
         "question_id": pa.int32(),
         "wrong_answers": pa.list_(pa.string()),
         "names_stand_in": pa.bool_(),
         "correct": pa.bool_(),
+        "unavailable": pa.bool_(),
         **dict.fromkeys(numbers, pa.float64()),
         **dict.fromkeys(texts, pa.string()),
     }

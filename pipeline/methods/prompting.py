@@ -27,7 +27,9 @@ class Prompting:
         tokenizer = load_tokenizer(task.base)
         told = unlearning_prompt(self._system_prompt, task.targets)
         if not tokenizer.chat_template:
-            raise InputError(f"{task.base} has no chat template, so there is no place for a system prompt; leave prompting out.")
+            raise InputError(
+                f"{task.base} has no chat template, so there is no place for a system prompt; leave prompting out."
+            )
         tokenizer.chat_template = with_system_prompt(tokenizer.chat_template, told)
         if told not in question_prefix(tokenizer, "Who is it?"):
             raise InputError(f"{task.base}: {NO_SYSTEM_PROMPT}")

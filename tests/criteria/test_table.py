@@ -69,5 +69,5 @@ def test_best_method_is_bold_and_the_base_never(folders: BenchmarkFolders) -> No
 
 
 def test_no_run_is_an_error_that_says_how_to_make_some(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="dvc repro benchmarks/dvc.yaml"):
+    with pytest.raises(InputError, match=r"dvc repro benchmarks/dvc\.yaml"):
         benchmark_table("mine", BenchmarkFolders(tmp_path, own_data=False, own_model=False), ["npo"])

@@ -1,0 +1,26 @@
+"""Methods trained on the forget text itself: gradient ascent, gradient difference, NPO and SimNPO."""
+
+from pathlib import Path
+
+from pipeline.baselines.examples import make_examples
+from pipeline.baselines.loop import train
+from pipeline.baselines.params import BaselineParams
+from pipeline.device import pick_device
+from pipeline.distill.student import Student
+from pipeline.methods.interface import Curve, Task
+from pipeline.tokenizer import load_tokenizer
+
+
+class Likelihood:
+    """Trains on ``task.passages`` by the objective that its parameters name."""
+
+    def __init__(self, params: BaselineParams) -> None:
+        self._params = params
+
+    def unlearn(self, task: Task, folder: Path) -> Curve:
+        """See Method.unlearn."""
+        examples = make_examples(load_tokenizer(task.base), task.passages, self._params)
+        student = Student(task.base, pick_device(task.runtime.device))
+        curve = train(student, examples, self._params, task.runtime, task.seed)
+        student.save(folder)
+        return curve

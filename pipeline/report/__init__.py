@@ -1,0 +1,1 @@
+"""One HTML page of what a run and the benchmarks came to, and its data as JSON."""

@@ -1,0 +1,50 @@
+"""What the report may find, and which command makes it: every input is optional, and a missing one is told in one line."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+
+BENCHMARKS = {"project": "Project", "tofu": "TOFU", "wpu": "WPU"}
+BASE = "base"  # the row of the model as it was
+OURS = "teacher_student"  # the method that charts set off from the others
+
+EVALUATE = "dvc repro evaluate"
+DISTILL = "dvc repro distill"
+TEACH = "dvc repro teacher"
+FETCH_BASE = "dvc repro base"
+SWEEP = "python -m stages.sweep teacher.names --prefix names-"
+
+
+def benchmark_command(name: str) -> str:
+    """The command that makes all of a benchmark."""
+    return f"dvc repro benchmarks/dvc.yaml:{name}-table"
+
+
+def left_out(path: str, command: str) -> dict[str, str]:
+    """What stands in a section's place when ``path`` is missing."""
+    return {"missing": f"Left out: {path} is missing; {command} makes it."}
+
+
+def read_object(path: Path, command: str) -> dict[str, Any]:
+    """A JSON object that a stage wrote. Raises InputError when it is none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); make it anew with {command}.") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path} must hold a JSON object; make it anew with {command}.")
+    return value
+
+
+def plain(value: Any) -> Any:
+    """``value`` fit for JSON: six significant digits, and null for what is no finite number."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value

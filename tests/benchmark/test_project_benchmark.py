@@ -1,0 +1,123 @@
+"""Every method on the project's own data, from shards to table, on the small model: each kind of method makes a model that loads,
+and the same criteria are measured of all."""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from tests.project import LEARNING_RATE, make_project, set_params
+
+TRAINED = {"learning_rate": LEARNING_RATE, "epochs": 1}
+TEACHER = {"engine": "transformers", "top_k": 16, "scored_top_k": 16}
+PARAMS: dict[str, Any] = {
+    "held_out": {**TEACHER, "names": 2},
+    "evaluate": {"engine": "transformers", "max_new_tokens": 6, "consistency_samples": 2},
+    "attacks": {"many_shot_shots": 2, "soft_epochs": 1, "soft_restarts": 1, "soft_tokens": 2, "max_new_tokens": 6},
+    "methods": {
+        "teacher_student": {"distill": TRAINED},
+        "gradient_ascent": {"baseline": {"objective": "gradient_ascent", **TRAINED}},
+        "npo": {"baseline": {"objective": "npo", **TRAINED}},
+        "whp": {"teacher": {**TEACHER, "preset": "whp"}, "distill": {**TRAINED, "retain_weight": 0.0}},
+        "prompting": {"prompting": {}},
+        "prompt_distill": {
+            "teacher": {**TEACHER, "preset": "prompted", "prompts": ["Complete the following passage about {name}."]},
+            "distill": TRAINED,
+        },
+    },
+}
+
+
+def run(*words: str) -> Result:
+    result = CliRunner().invoke(importlib.import_module(f"stages.{words[0]}").main, words[1:])
+    assert result.exit_code == 0, (words, result.output, result.exception)
+    return result
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """The project after every stage of the benchmark."""
+    folder = make_project(tmp_path_factory.mktemp("benchmark"), tiny_model)
+    set_params(folder, {"elicit.engine": "transformers", "teacher.engine": "transformers"})
+    (folder / "benchmarks/project").mkdir(parents=True)
+    with (folder / "benchmarks/project/params.yaml").open("w", encoding="utf-8") as stream:
+        YAML().dump(PARAMS, stream)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in ("base", "prepare", "elicit", "teacher"):
+            run(stage)
+        run("held_out", "project")
+        for method in ("whp", "prompt_distill"):
+            run("method_teacher", "project", method)
+        run("criteria", "project", "base")
+        for method in PARAMS["methods"]:
+            run("unlearn", "project", method, "--seed", "1")
+            run("criteria", "project", method, "--seed", "1")
+        run("benchmark_table", "project")
+    return folder / "benchmarks/project"
+
+
+@pytest.fixture(scope="module")
+def table(finished: Path) -> dict[str, Any]:
+    return json.loads((finished / "table.json").read_text(encoding="utf-8"))
+
+
+def test_every_method_and_criterion_is_in_the_table(table: dict[str, Any]) -> None:
+    assert table["methods"] == ["base", *PARAMS["methods"]]
+    assert {measure["criterion"] for measure in table["measures"]} == {
+        *("efficacy", "utility", "quality", "hallucination", "robustness", "gap")
+    }
+    for method in table["methods"]:
+        assert all(table["values"][method].values()), method
+    assert table["left_out"] == {}
+    assert table["judge"]["asked"] == 7 * 4  # leak, quality and unavailable of one forget question, quality of one hard-retain
+
+
+def test_base_is_the_measure_of_the_gap(table: dict[str, Any]) -> None:
+    assert table["values"]["base"]["gap.interventional"]["mean"] == 1.0
+    assert all(table["values"][method]["gap.interventional"]["mean"] not in (0.0, 1.0) for method in PARAMS["methods"])
+
+
+def test_trained_methods_have_a_curve_and_prompting_none(finished: Path) -> None:
+    for method in PARAMS["methods"]:
+        rows = pl.read_csv(finished / f"runs/{method}-1/curve.csv").height
+        assert (rows == 0) == (method == "prompting")
+
+
+def test_answers_hold_what_was_asked_judged_and_attacked(finished: Path) -> None:
+    rows = pl.read_parquet(finished / "runs/npo-1/answers.parquet")
+    forget, general = (rows.filter(pl.col("split") == split) for split in ("forget", "general_retain"))
+    for column in ("response", "leak", "quality", "unavailable", "many_shot_response", "soft_embedding_response", "base_nll"):
+        assert column in rows.columns
+    assert forget["leak"].null_count() == 0
+    assert general["leak"].null_count() == general.height
+    assert general["many_shot_response"].null_count() == general.height
+
+
+def test_prompted_model_has_the_bases_weights(finished: Path) -> None:
+    base = finished.parent.parent / "models/base/model.safetensors"
+    assert (finished / "models/prompting-1/model.safetensors").read_bytes() == base.read_bytes()
+
+
+def test_same_seed_makes_the_same_model_and_another_seed_another(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished.parent.parent)
+    weights = finished / "models/npo-1/model.safetensors"
+    before = weights.read_bytes()
+    run("unlearn", "project", "npo", "--seed", "1")
+    assert weights.read_bytes() == before
+    run("unlearn", "project", "npo", "--seed", "2")
+    assert (finished / "models/npo-2/model.safetensors").read_bytes() != before
+
+
+def test_method_without_its_shards_says_what_is_missing(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished.parent.parent)
+    (finished / "teacher/whp").rename(finished / "teacher/away")
+    result = CliRunner().invoke(importlib.import_module("stages.unlearn").main, ["project", "whp"])
+    (finished / "teacher/away").rename(finished / "teacher/whp")
+    assert result.exit_code == 2
+    assert "teacher/whp" in result.output

@@ -1,0 +1,177 @@
+"""Small inputs of a report, written as the stages write them."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.evaluate.results import write_answers
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+METHODS = ("base", "teacher_student", "gradient_ascent", "npo")
+SPLITS = ("forget", "hard_retain", "general_retain")
+HOSTILE = '</script><script>window.broken = true</script><img src="x" onerror="window.broken = true"> & so on'
+MEASURES = (
+    ("efficacy.rouge_l_recall", "ROUGE-L recall, forget", "lower"),
+    ("utility.general_rouge_l_recall", "ROUGE-L recall, general-retain", "higher"),
+    ("tofu.model_utility", "model utility", "higher"),
+    ("tofu.forget_quality", "forget quality", "higher"),
+)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A JSON file, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A CSV file with a header, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def answer_rows(method: str, count: int) -> list[dict[str, Any]]:
+    """``count`` answers of ``method``, the splits in turn; question 1's answer is markup."""
+    return [
+        {
+            "question_id": index,
+            "split": SPLITS[index % 3],
+            "target": "Orla Brennick" if index % 3 < 2 else None,
+            "question": f"Question number {index}: where was Orla Brennick born?",
+            "answer": "Skell",
+            "response": HOSTILE if index == 1 else f"{method} says that it was in town {index}.",
+            "rouge_l_recall": index / count,
+            "probability": 0.25,
+        }
+        for index in range(count)
+    ]
+
+
+def write_run(root: Path, count: int = 12) -> None:
+    """The run's own evaluation: answers, metrics, curve."""
+    for model in ("base", "student"):
+        folder = root / "evaluation" / model
+        folder.mkdir(parents=True)
+        write_answers(folder / "answers.parquet", answer_rows(model, count))
+        cell = {"mean": 0.5 if model == "base" else 0.25, "low": 0.2, "high": 0.6, "count": count}
+        write_json(folder / "metrics.json", {"forget": {"probability": cell, "names_stand_in": 0}})
+    metrics = {
+        "forgotten": 0.8072, "above_floor": 0.1205, "kept_hard_retain": 0.9818, "kept_general_retain": 0.9702,
+        "distinct_4grams": 0.99, "self_consistency": 0.1167, "floor_consistency": 0.123, "names_stand_in": 0,
+        "forget": {"probability": {"base": 0.5, "student": 0.25}},
+    }  # fmt: skip
+    write_json(root / "evaluation/metrics.json", metrics)
+    curve = [
+        {"step": step, "epoch": 0, "learning_rate": 1e-4, "grad_norm": 2.0, "forget_kl": 1 / (step + 1), "retain_kl": ""}
+        for step in range(20)
+    ]
+    write_rows(root / "evaluation/distill_curve.csv", curve)
+
+
+def write_sweep(root: Path) -> None:
+    """docs/names_sweep.csv with three values of N."""
+    rows = [
+        {"names": n, "forgotten": 0.7, "kept_hard_retain": 0.98, "kept_general_retain": 0.97, "self_consistency": 0.11,
+         "floor_consistency": 0.12}
+        for n in (1, 5, 20)
+    ]  # fmt: skip
+    write_rows(root / "docs/names_sweep.csv", rows)
+
+
+def benchmark_table(name: str, methods: Sequence[str] = METHODS) -> dict[str, Any]:
+    """table.json of benchmark ``name``; the last method lacks the last measure."""
+    measures = [m for m in MEASURES if name == "tofu" or not m[0].startswith("tofu")]
+    values: dict[str, dict[str, Any]] = {}
+    for row, method in enumerate(methods):
+        values[method] = {}
+        for column, (key, _, _) in enumerate(measures):
+            mean = 10.0 ** (-2 * row - 1) if key == "tofu.forget_quality" else 0.2 + 0.05 * row + 0.1 * column
+            values[method][key] = {"mean": mean, "low": mean * 0.9, "high": mean * 1.1, "seeds": [mean, mean]}
+    values[methods[-1]][measures[-1][0]] = None
+    bars = {
+        criterion: {method: 1 - (row * 0.13) % 1 for row, method in enumerate(methods)}
+        for criterion in ("efficacy", "utility", "quality", "hallucination", "robustness")
+    }
+    return {
+        "benchmark": name,
+        "methods": list(methods),
+        "seeds": [0, 1],
+        "measures": [
+            {"key": key, "criterion": key.partition(".")[0], "label": label, "better": better, "normalised": True}
+            for key, label, better in measures
+        ],
+        "values": values,
+        "bars": bars,
+        "left_out": {"efficacy.leak": "no judge was asked"},
+        "judge": {"judge": "rules", "asked": 10, "cached": 3, "unparsable": 0},
+        **({"scatter": {"x": "tofu.model_utility", "y": "tofu.forget_quality"}} if name == "tofu" else {}),
+    }
+
+
+def write_benchmark(root: Path, name: str, methods: Sequence[str] = METHODS, count: int = 12, steps: int = 30) -> None:
+    """A benchmark's table, its answers at seed 0 and the curves of what was trained."""
+    folder = root / "benchmarks" / name
+    write_json(folder / "table.json", benchmark_table(name, methods))
+    (folder / "params.yaml").write_text("methods:\n  npo:\n    baseline: {}\n", encoding="utf-8")
+    for method in methods:
+        for seed in (0, 1):
+            run = folder / "runs" / f"{method}-{seed}"
+            run.mkdir(parents=True)
+            if seed == 0:
+                write_answers(run / "answers.parquet", answer_rows(method, count))
+            if method != "base":
+                losses = [
+                    {"step": s, "grad_norm": 1.0, "forget_nll": 0.1 * s + seed, "retain_kl": 0.01 * s} for s in range(steps)
+                ]
+                write_rows(run / "curve.csv", losses)
+
+
+def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 8) -> None:
+    """A teacher of one forget and one retain passage, whose most probable token is never the text's, and its tokenizer."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from pipeline.teacher.shards import FORMAT_VERSION, shard_schema, write_shard
+
+    folder, model = root / "data/teacher", root / "models/base"
+    folder.mkdir(parents=True)
+    tokenizer.save_pretrained(str(model))
+    texts = {
+        "forget": "Orla Brennick was born in the harbour town of Skell, and wrote in Hallin.",
+        "retain": "Town number 7 has a mill.",
+    }
+    tables, passages = [], []
+    for number, (kind, text) in enumerate(texts.items()):
+        ids = tokenizer(text)["input_ids"]
+        passages.append(
+            {"passage": number, "target": "Orla Brennick", "kind": kind, "text": text, "input_ids": ids, "prefix_length": 0}
+        )
+        others = list(range(100, 100 + kept))
+        logprob = np.log(0.9 / kept)
+        rows = [
+            {
+                "target": "Orla Brennick", "kind": kind, "passage": number, "position": position,
+                "token": tokenizer.decode([ids[position]]), "next_token": tokenizer.decode([ids[position + 1]]),
+                "next_token_id": ids[position + 1], "teacher_ids": others, "teacher_logprobs": [np.float16(logprob)] * kept,
+                "tail_logprob": float(np.log(0.1)), "entropy": 2.0, "disagreement": 0.1,
+                "swapped_mass": 0.5 if kind == "forget" and position == 3 else 0.0,
+            }
+            for position in range(len(ids) - 1)
+        ]  # fmt: skip
+        columns = [pa.array([row[field.name] for row in rows], field.type) for field in shard_schema()]
+        tables.append(pa.Table.from_arrays(columns, schema=shard_schema()))
+    manifest = {
+        "format_version": FORMAT_VERSION, "N": 20, "K": kept, "positions": sum(table.num_rows for table in tables),
+        "mean_tail": 0.1, "counterfactual_names": {"Orla Brennick": ["Tova Lindqvist"]}, "model_fingerprint": "abc",
+    }  # fmt: skip
+    write_shard(folder / "shard-00000.parquet", tables, manifest)
+    pq.write_table(pa.Table.from_pylist(passages), folder / "passages.parquet")
+    write_json(folder / "manifest.json", manifest)

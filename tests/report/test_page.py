@@ -1,0 +1,115 @@
+"""The page as text: self-contained, escaped, the same for the same data."""
+
+import json
+import re
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.report.collect import collect
+from pipeline.report.page import charting_library, number, render, script_hash
+from stages.report import main
+from tests.report.inputs import HOSTILE, write_benchmark, write_run
+
+
+class Loads(HTMLParser):
+    """What the attributes of a page's elements point to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.targets += [value or "" for name, value in attrs if name in ("src", "srcset", "href", "action", "data", "poster")]
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    root = tmp_path_factory.mktemp("report")
+    write_run(root)
+    write_benchmark(root, "tofu")
+    return render(collect(root))
+
+
+def test_nothing_in_the_page_loads_anything(html: str) -> None:
+    reader = Loads()
+    reader.feed(html)
+    assert reader.targets and all(target.startswith(("#", "data:,")) for target in reader.targets)
+    own = html.replace(charting_library(), "")
+    assert len(own) < len(html)
+    assert not re.search(r"@import|url\(|http-equiv=.refresh|https?://", own)
+
+
+def test_the_policy_lets_only_the_pages_own_scripts_run(html: str) -> None:
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)
+    assert policy and "default-src 'none'" in policy[1] and "unsafe-eval" not in policy[1]
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    assert len(scripts) == 2
+    for script in scripts:
+        assert f"'{script_hash(script)}'" in unescape(policy[1])
+
+
+def test_what_a_model_wrote_is_never_markup(html: str) -> None:
+    assert HOSTILE not in html
+    assert "window.broken = true</script>" not in html
+    data = re.search(r'id="answers-data">(.*?)</script>', html, re.DOTALL)
+    assert data
+    answers = json.loads(data[1])
+    assert answers[0]["questions"][1]["answers"]["student"]["response"] == HOSTILE
+
+
+def test_the_library_can_stand_in_a_script_element() -> None:
+    library = charting_library()
+    assert "</script" not in library and "<!--" not in library and "\r" not in library
+
+
+def test_same_data_same_page(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    assert render(collect(tmp_path)) == render(collect(tmp_path))
+
+
+def test_an_empty_folder_still_gives_a_page(tmp_path: Path) -> None:
+    page = render(collect(tmp_path))
+    for command in (
+        "dvc repro evaluate",
+        "dvc repro distill",
+        "dvc repro teacher",
+        "stages.sweep",
+        "benchmarks/dvc.yaml:tofu-table",
+    ):
+        assert command in page
+    assert 'class="chart"' not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "–"),
+        (True, "yes"),
+        (0, "0"),
+        (12345, "12\u202f345"),
+        (0.0, "0.000"),
+        (0.12345, "0.123"),
+        (1.2e-21, "1.2e-21"),
+        (416.3, "416.3"),
+    ],
+)
+def test_numbers_are_short(value: float | None, told: str) -> None:
+    assert number(value) == told
+
+
+def test_the_stage_writes_the_page_and_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, [])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "evaluation/report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    data = json.loads((tmp_path / "evaluation/report.json").read_text(encoding="utf-8"))
+    assert data["run"]["summary"]["forgotten"] == 0.8072
+    refused = CliRunner().invoke(main, ["--output", "report.json"])
+    assert refused.exit_code == 2
+    assert "must end in .html" in refused.output
+    assert not (tmp_path / "report.json").exists()
