@@ -12,11 +12,14 @@ def main(benchmark: str) -> None:
     from pipeline.benchmark.params import load_benchmark
     from pipeline.errors import InputError
     from pipeline.prepare.build import prepare
+    from pipeline.tofu.passages import retain_passages
+    from pipeline.tofu.rows import read_tofu_rows
 
     chosen = load_benchmark(benchmark)
     if chosen.prepare is None:
         raise InputError(f"{chosen.folders.folder}/params.yaml has no section prepare: it takes the project's own data.")
-    for line in prepare(chosen.prepare, chosen.folders.prepared, elicits=False):
+    retain = retain_passages(read_tofu_rows(chosen.prepare, chosen.tofu)) if chosen.tofu else None
+    for line in prepare(chosen.prepare, chosen.folders.prepared, elicits=False, retain=retain):
         click.echo(line)
 
 

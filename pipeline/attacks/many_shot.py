@@ -52,7 +52,7 @@ class ManyShot:
         room = prompt_room(model_folder, params)
         prompts = [fitting_prompt(tokenizer, pairs, question["question"], room) for question in questions]
         longest = max(map(len, prompts)) + params.max_new_tokens
-        engine = open_engine(self.engine, model_folder, runtime, longest=longest, top_k=1)
+        engine = open_engine(self.engine, model_folder, runtime, longest=longest, top_k=1, shared_prefixes=True)
         answers = engine.generate(prompts, params.max_new_tokens)
         texts = [own_answer(tokenizer, str(tokenizer.decode(ids, skip_special_tokens=True))) for ids in answers]
         return [answer_to(question, text, self.name) for question, text in zip(questions, texts, strict=True)]
@@ -74,8 +74,8 @@ def draw_shots(questions: Sequence[Row], shots: Sequence[Row], forms: Iterable[s
     ]
     if not fit:
         raise InputError(
-            "data/questions.jsonl: the many-shot attack finds no hard_retain or general_retain question that mentions no target; "
-            f"add questions on other subjects, or set {SECTION}.many_shot_shots to 0."
+            "data/questions.jsonl: the many-shot attack finds no retain question (hard_retain, general_retain) that mentions "
+            f"no target; add questions on other subjects, or set {SECTION}.many_shot_shots to 0."
         )
     return Random(seed).sample(fit, min(count, len(fit)))
 
@@ -106,8 +106,8 @@ def fitting_prompt(tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[Row], q
     kept = bisect_right(range(1, len(pairs) + 1), room, key=lambda count: len(prompt(count)))
     if not kept:
         raise InputError(
-            f"{SECTION}.many_shot_max_tokens or the model's context leaves the many-shot attack {room} tokens for a prompt, but "
-            f"{question!r} after one question-answer pair takes {len(prompt(1))}; raise it, or set {SECTION}.many_shot_shots to 0."
+            f"{SECTION}.many_shot_max_tokens or the model's context leaves {room} tokens for a prompt, but {question!r} and a "
+            f"question-answer pair take {len(prompt(1))}; raise it, or set {SECTION}.many_shot_shots to 0."
         )
     return prompt(kept)
 

@@ -12,6 +12,7 @@ from pipeline.paths import BASE_MODEL, ELICITED, PREPARED, TEACHER
 
 BENCHMARKS = Path("benchmarks")
 NO_METHOD = "base"  # the row of the model as it was
+GOLD = "retain_only"  # the row of the model that was trained without what is to be forgotten
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class BenchmarkFolders:
     @property
     def retain_only(self) -> Path:
         """The model that was trained without what is to be forgotten, where there is one."""
-        return self.folder / "models/retain_only"
+        return self.folder / "models" / GOLD
 
     @property
     def prepared(self) -> Path:
@@ -55,7 +56,9 @@ class BenchmarkFolders:
 
     def model(self, method: str, seed: int) -> Path:
         """The model that ``method`` made, or the base itself."""
-        return self.base if method == NO_METHOD else self.folder / "models" / f"{method}-{seed}"
+        if method == NO_METHOD:
+            return self.base
+        return self.retain_only if method == GOLD else self.folder / "models" / f"{method}-{seed}"
 
     @property
     def table(self) -> Path:

@@ -1,17 +1,19 @@
 """``benchmarks/NAME/params.yaml`` as dataclasses: the sections of the project's params.yaml, and the methods with theirs.
 
 A method is told by the sections it has: ``distill`` (with ``teacher``, or on the project's own shards), ``baseline`` (trained
-on the text itself) or ``prompting`` (not trained). The seed of a run is the run's own, and stands in no section.
+on the text itself) or ``prompting`` (not trained). The seed of a run is the run's own, and stands in no section. The section
+``grids`` gives, for a method, lists of values to try for its keys: ``npo: {baseline.learning_rate: [1e-5, 2e-5]}``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pipeline.attacks.params import AttackParams
 from pipeline.baselines.params import BaselineParams
-from pipeline.benchmark.folders import NO_METHOD, BenchmarkFolders, benchmark_folder
+from pipeline.benchmark.folders import GOLD, NO_METHOD, BenchmarkFolders, benchmark_folder
 from pipeline.errors import InputError
 from pipeline.finetune.params import FinetuneParams
 from pipeline.judges.params import JudgeParams
@@ -63,6 +65,14 @@ class MethodParams:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """One point of a method's grid."""
+
+    values: dict[str, Any]  # {"baseline.learning_rate": 1e-5}
+    params: MethodParams
+
+
+@dataclass(frozen=True)
 class BenchmarkParams:
     """One benchmark: its folders, its sections (None where it has none of that name) and its methods."""
 
@@ -75,6 +85,7 @@ class BenchmarkParams:
     attacks: AttackParams
     tofu: TofuEvaluateParams | None
     methods: dict[str, MethodParams]
+    settings: dict[str, list[Setting]]
 
     def method(self, name: str) -> MethodParams:
         """The method ``name``. Raises InputError when the benchmark has none of that name."""
@@ -88,7 +99,7 @@ def load_benchmark(name: str) -> BenchmarkParams:
     folder = benchmark_folder(name)
     file = folder / "params.yaml"
     document = read_yaml(file)
-    known = [*SECTIONS, "methods"]
+    known = [*SECTIONS, "methods", "grids"]
     for section in document:
         if section not in known:
             raise InputError(f"{file}: section {section} is unknown; the sections are {', '.join(known)}.")
@@ -100,7 +111,9 @@ def load_benchmark(name: str) -> BenchmarkParams:
         for section, kind in SECTIONS.items()
     }
     folders = BenchmarkFolders(folder, own_data="prepare" in document, own_model="finetune" in document)
-    return BenchmarkParams(folders=folders, methods=_methods(document.get("methods"), file), **sections)
+    methods = _methods(document.get("methods"), file)
+    settings = _settings(document.get("grids"), document["methods"], file)
+    return BenchmarkParams(folders=folders, methods=methods, settings=settings, **sections)
 
 
 def _methods(document: Any, file: Path) -> dict[str, MethodParams]:
@@ -110,8 +123,10 @@ def _methods(document: Any, file: Path) -> dict[str, MethodParams]:
 
 
 def _method(name: str, document: Any, file: Path) -> MethodParams:
-    if name == NO_METHOD or not name.replace("_", "").isalnum():
-        raise InputError(f"{file}: methods.{name} can't be a method's name; take letters, digits and _, and not {NO_METHOD!r}.")
+    if name in (NO_METHOD, GOLD) or not name.replace("_", "").isalnum():
+        raise InputError(
+            f"{file}: methods.{name} can't be a method's name; take letters, digits and _, but not {NO_METHOD} or {GOLD}."
+        )
     if not isinstance(document, Mapping):
         raise InputError(f"{file}: methods.{name} must be a section with keys below it.")
     for section in document:
@@ -127,3 +142,22 @@ def _method(name: str, document: Any, file: Path) -> MethodParams:
             for section, values in document.items()
         }
     )
+
+
+def _settings(grids: Any, methods: Mapping[str, Any], file: Path) -> dict[str, list[Setting]]:
+    """Every combination of the values that a grid gives for a method's keys, in the order of the file."""
+    settings: dict[str, list[Setting]] = {}
+    for name, grid in ({} if grids is None else grids).items():
+        if name not in methods or not isinstance(grid, Mapping) or not all(isinstance(v, list) and v for v in grid.values()):
+            raise InputError(f"{file}: grids.{name} must be one of the methods, with a list of values for each of its keys.")
+        settings[name] = []
+        for values in product(*grid.values()):
+            point = dict(zip(grid, values, strict=True))
+            sections = {section: dict(keys or {}) for section, keys in methods[name].items()}
+            for key, value in point.items():
+                section, _, field = str(key).partition(".")
+                if section not in sections:
+                    raise InputError(f"{file}: grids.{name} has {key!r}, but the method has {', '.join(sections)} alone.")
+                sections[section][field] = value
+            settings[name].append(Setting(point, _method(name, sections, file)))
+    return settings

@@ -20,7 +20,7 @@ class Measure:
 
     key: str
     label: str
-    better: Literal["lower", "higher"]
+    better: Literal["lower", "higher", "zero"]
     column: str = ""
     splits: tuple[str, ...] = ()
     in_bars: bool = True

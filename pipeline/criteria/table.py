@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from pipeline.benchmark.folders import NO_METHOD, BenchmarkFolders
+from pipeline.benchmark.folders import GOLD, NO_METHOD, BenchmarkFolders
 from pipeline.criteria.measures import MEASURES, Measure, bars
 from pipeline.errors import InputError
 from pipeline.tofu.table import TOFU_MEASURES
 
 LEVEL = 0.95
+REFERENCES = (NO_METHOD, GOLD)  # rows to compare with, which are no methods
 REPORTS = ("criteria.json", "tofu.json")
 ALL_MEASURES: tuple[Measure, ...] = (*MEASURES, *TOFU_MEASURES)
 
@@ -32,11 +34,11 @@ def over_seeds(values: Sequence[float]) -> dict[str, Any]:
 
 
 def benchmark_table(name: str, folders: BenchmarkFolders, methods: Sequence[str]) -> dict[str, Any]:
-    """The table of the runs that are there, of ``methods`` in this order, the base first.
+    """The table of the runs that are there, of ``methods`` in this order, the base and the gold standard first.
 
     Raises InputError when there is no finished run.
     """
-    runs = {method: _runs(folders, method) for method in (NO_METHOD, *methods)}
+    runs = {method: _runs(folders, method) for method in (*REFERENCES, *methods)}
     found = {method: reports for method, reports in runs.items() if reports}
     if not found:
         raise InputError(f"{folders.folder}/runs holds no finished run; make some (dvc repro benchmarks/dvc.yaml).")
@@ -45,7 +47,7 @@ def benchmark_table(name: str, folders: BenchmarkFolders, methods: Sequence[str]
     means = {
         method: {key: cell["mean"] for key, cell in cells.items() if cell}
         for method, cells in values.items()
-        if method != NO_METHOD
+        if method not in REFERENCES
     }
     every = [report for reports in found.values() for report in reports]
     table: dict[str, Any] = {
@@ -101,11 +103,15 @@ def table_lines(table: Mapping[str, Any]) -> Iterator[str]:
     yield f"| --- | --- |{' --- |' * len(methods)}"
     for measure in table["measures"]:
         cells = {method: table["values"][method][measure["key"]] for method in methods}
-        judged = {method: cell["mean"] for method, cell in cells.items() if cell and method != NO_METHOD}
-        pick = min if measure["better"] == "lower" else max
-        best = pick(judged.values()) if judged else None
+        judged = {method: cell["mean"] for method, cell in cells.items() if cell and method not in REFERENCES}
+        best = min(judged.values(), key=partial(_distance, better=measure["better"])) if judged else None
         texts = [_text(cells[method], bold=method in judged and judged[method] == best) for method in methods]
         yield f"| {measure['label']} | {measure['better']} | {' | '.join(texts)} |"
+
+
+def _distance(value: float, better: str) -> float:
+    """The smaller, the better."""
+    return {"lower": value, "higher": -value, "zero": abs(value)}[better]
 
 
 def _text(cell: Mapping[str, Any] | None, *, bold: bool) -> str:

@@ -45,9 +45,12 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(name: str, folder: Path, runtime: RuntimeParams, *, longest: int, top_k: int) -> Engine:
+def open_engine(
+    name: str, folder: Path, runtime: RuntimeParams, *, longest: int, top_k: int, shared_prefixes: bool = False
+) -> Engine:
     """The engine ``name`` on the model in ``folder``, for sequences of up to ``longest`` tokens.
 
+    ``shared_prefixes``: prompts begin alike, so that vLLM may read the beginning once; for generation only.
     Raises InputError when the engine is not installed, a sequence exceeds the model's context, or ``top_k`` its vocabulary.
     """
     check_limits(folder, longest=longest, top_k=top_k)
@@ -57,7 +60,7 @@ def open_engine(name: str, folder: Path, runtime: RuntimeParams, *, longest: int
         return TransformersEngine(folder, runtime)
     from pipeline.engines.vllm_engine import VllmEngine
 
-    return VllmEngine(folder, runtime, longest=longest, top_k=top_k)
+    return VllmEngine(folder, runtime, longest=longest, top_k=top_k, shared_prefixes=shared_prefixes)
 
 
 def check_limits(folder: Path, *, longest: int, top_k: int) -> None:

@@ -26,7 +26,9 @@ def _prepare_environment(runtime: RuntimeParams) -> None:
 class VllmEngine:
     """vLLM on the model in ``folder``, in float32 on CPU and the model's own type on CUDA."""
 
-    def __init__(self, folder: Path, runtime: RuntimeParams, *, longest: int, top_k: int) -> None:
+    def __init__(
+        self, folder: Path, runtime: RuntimeParams, *, longest: int, top_k: int, shared_prefixes: bool = False
+    ) -> None:
         _prepare_environment(runtime)
         quiet_libraries()
         try:
@@ -49,7 +51,7 @@ class VllmEngine:
             max_logprobs=top_k,
             logprobs_mode="raw_logprobs",
             # Prompt log-probabilities need every token computed, and chunking bounds the logits that exist at once.
-            enable_prefix_caching=False,
+            enable_prefix_caching=shared_prefixes,
             max_num_batched_tokens=self._max_tokens,
             max_num_seqs=runtime.max_num_seqs,
             enforce_eager=True,

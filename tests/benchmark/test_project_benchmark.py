@@ -1,5 +1,4 @@
-"""Every method on the project's own data, from shards to table, on the small model: each kind of method makes a model that loads,
-and the same criteria are measured of all."""
+"""Every kind of method on the project's own data, from shards to table, on the small model."""
 
 import importlib
 import json

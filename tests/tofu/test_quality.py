@@ -1,5 +1,7 @@
 """Forget quality: the reference value, and no number without a retain-only model."""
 
+from math import comb, inf, nan
+
 import numpy as np
 import pytest
 
@@ -33,9 +35,27 @@ def test_a_model_that_never_saw_the_rows_has_quality_one() -> None:
 
 
 def test_by_hand() -> None:
-    assert forget_quality([0.1, 0.2, 0.3], [0.7, 0.8, 0.9]) == ForgetQuality(0.1, 1.0)
+    """Of the 20 orders of three and three, two have one model's ratios wholly before the other's."""
+    quality = forget_quality([0.1, 0.2, 0.3], [0.7, 0.8, 0.9])
+    assert quality.p_value == pytest.approx(0.1)
+    assert quality.statistic == 1.0
 
 
-def test_an_empty_column_is_an_error() -> None:
-    with pytest.raises(ValueError, match="first sample"):
-        forget_quality([], [0.5])
+def test_a_tiny_p_value_is_exact_and_not_one_minus_something() -> None:
+    """Ratios apart: 2 of C(80, 40) orders."""
+    assert forget_quality(range(40), range(40, 80)).p_value == pytest.approx(2 / comb(80, 40), rel=1e-12)
+
+
+def test_ties_give_an_upper_bound() -> None:
+    """Of the 70 ways to deal four 1s and four 2s to two models, 34 have a gap of a half or more; of distinct values 54 have."""
+    assert forget_quality([1, 1, 1, 2], [1, 2, 2, 2]).p_value == pytest.approx(54 / 70)
+
+
+def test_infinite_ratios_are_ordered() -> None:
+    assert forget_quality([0, 1, inf], [0.5, 2, inf]).statistic == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(("ratios", "retain_only", "model"), [([], [0.5], "unlearned"), ([0.5], [0.1, nan], "retain-only")])
+def test_an_empty_column_or_a_nan_is_an_error(ratios: list[float], retain_only: list[float], model: str) -> None:
+    with pytest.raises(ValueError, match=f"the {model} model needs at least one"):
+        forget_quality(ratios, retain_only)

@@ -1,0 +1,124 @@
+"""Tuning: every setting of a method's grid on one set of questions, and the rule that picks one of them.
+
+The same rule for all methods, so that they are compared at about the same forgetting: of the settings that go at least
+``ENOUGH`` of the way from the base to the floor (see evaluate.metrics), the one that keeps most of hard-retain and
+general-retain; where none goes that far, the one that forgets most. Tuned on other targets than those a benchmark reports.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pipeline.benchmark.folders import BenchmarkFolders
+from pipeline.benchmark.params import Setting
+from pipeline.engines.transformers_engine import TransformersEngine
+from pipeline.evaluate.ask import direct_choice, floor_names, renamed_choice
+from pipeline.evaluate.multiple_choice import Choice, judge_choices
+from pipeline.methods.interface import Task
+from pipeline.methods.registry import method_of
+from pipeline.params import EvaluateParams, RuntimeParams
+from pipeline.publish import write_text
+from pipeline.tables import SPLITS, CounterfactualName, read_names, read_passages, read_question_rows
+from pipeline.tokenizer import load_tokenizer
+
+ENOUGH = 0.75
+COLUMNS = ("method", "setting", *SPLITS, "forgotten", "kept", "steps")
+Row = dict[str, Any]
+
+
+def probabilities(model: Path, questions: Sequence[Mapping[str, Any]], runtime: RuntimeParams) -> dict[str, float]:
+    """Mean probability of the right answer by split, of the questions that have wrong ones."""
+    asked = [question for question in questions if question["wrong_answers"]]
+    return _mean_by_split(asked, _scores(model, [direct_choice(question) for question in asked], runtime))
+
+
+def floor(
+    model: Path,
+    questions: Sequence[Mapping[str, Any]],
+    names: Mapping[str, Sequence[CounterfactualName]],
+    params: EvaluateParams,
+    runtime: RuntimeParams,
+) -> float:
+    """The same for the forget questions about invented names."""
+    choices = [
+        renamed_choice(question, name)
+        for question in questions
+        if question["split"] == "forget" and question["wrong_answers"]
+        for name in floor_names(names[question["target"]], params.floor_names)
+    ]
+    return fmean(_scores(model, choices, runtime))
+
+
+def _scores(model: Path, choices: Sequence[Choice], runtime: RuntimeParams) -> list[float]:
+    verdicts = judge_choices(TransformersEngine(model, runtime), load_tokenizer(model), choices)
+    return [verdict.probability for verdict in verdicts]
+
+
+def _mean_by_split(questions: Sequence[Mapping[str, Any]], values: Sequence[float]) -> dict[str, float]:
+    chosen = {split: [v for q, v in zip(questions, values, strict=True) if q["split"] == split] for split in SPLITS}
+    return {split: fmean(of_split) for split, of_split in chosen.items() if of_split}
+
+
+def tune(
+    method: str,
+    settings: Sequence[Setting],
+    folders: BenchmarkFolders,
+    evaluate: EvaluateParams,
+    runtime: RuntimeParams,
+    seed: int,
+    file: Path,
+) -> Iterator[Row]:
+    """Yield a row a setting, and write each to ``file`` as soon as it is measured; a setting that stands there is not run."""
+    known = read_rows(file)
+    questions, names = read_question_rows(folders.prepared), read_names(folders.prepared)
+    passages, targets = read_passages(folders.prepared), tuple(names)
+    base = probabilities(folders.base, questions, runtime)
+    lowest = floor(folders.base, questions, names, evaluate, runtime)
+    for setting in settings:
+        told = json.dumps(setting.values, sort_keys=True)
+        found = next((row for row in known if row["method"] == method and row["setting"] == told), None)
+        if found is None:
+            shards = folders.teacher(method, own=setting.params.teacher is not None)
+            with TemporaryDirectory() as folder:
+                task = Task(folders.base, targets, passages, shards, runtime, seed)
+                steps = len(method_of(setting.params).unlearn(task, Path(folder)))
+                after = probabilities(Path(folder), questions, runtime)
+            found = {
+                "method": method,
+                "setting": told,
+                **{split: round(value, 4) for split, value in after.items()},
+                "forgotten": round((base["forget"] - after["forget"]) / (base["forget"] - lowest), 4),
+                "kept": round(fmean(after[split] / base[split] for split in after if split != "forget"), 4),
+                "steps": steps,
+            }
+            known.append(found)
+            _write_rows(file, known)
+        yield found
+
+
+def pick(rows: Sequence[Row]) -> Row:
+    """The row that the rule above chooses. Raises ValueError for no rows."""
+    enough = [row for row in rows if row["forgotten"] >= ENOUGH]
+    return max(enough, key=lambda row: row["kept"]) if enough else max(rows, key=lambda row: row["forgotten"])
+
+
+def read_rows(file: Path) -> list[Row]:
+    """The rows of an earlier run; none where there is no file."""
+    if not file.exists():
+        return []
+    text = ("method", "setting")
+    with file.open(encoding="utf-8", newline="") as stream:
+        return [{key: value if key in text else float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def _write_rows(file: Path, rows: Sequence[Row]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted(rows, key=lambda row: row["method"]))
+    write_text(file, text.getvalue())

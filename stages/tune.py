@@ -1,0 +1,35 @@
+"""Try every setting of a method's grid in a benchmark, and say which one the rule picks.
+
+python -m stages.tune tuning npo
+
+What is measured goes to benchmarks/NAME/tuning.csv, setting by setting; a rerun goes on from there.
+"""
+
+import click
+
+
+@click.command(help=__doc__)
+@click.argument("benchmark")
+@click.argument("methods", nargs=-1)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+def main(benchmark: str, methods: tuple[str, ...], seed: int) -> None:
+    from pipeline.benchmark.params import load_benchmark
+    from pipeline.benchmark.tuning import pick, tune
+    from pipeline.errors import InputError
+    from pipeline.params import load_params
+
+    chosen, runtime = load_benchmark(benchmark), load_params()["runtime"]
+    file = chosen.folders.folder / "tuning.csv"
+    for method in methods or tuple(chosen.settings):
+        if method not in chosen.settings:
+            known = ", ".join(chosen.settings) or "nothing"
+            raise InputError(f"{chosen.folders.folder}/params.yaml: grids has no {method!r}; it has {known}.")
+        rows = []
+        for row in tune(method, chosen.settings[method], chosen.folders, chosen.evaluate, runtime, seed, file):
+            rows.append(row)
+            click.echo(f"{method} {row['setting']}: forgotten {row['forgotten']:.1%}, kept {row['kept']:.1%}")
+        click.echo(f"{file}: {len(rows)} settings of {method}, of which {pick(rows)['setting']} is taken")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Tuning: the rule, and rows that survive a stop."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.benchmark.params import load_benchmark
+from pipeline.benchmark.tuning import pick, read_rows, tune
+from pipeline.errors import InputError
+from pipeline.params import EvaluateParams, RuntimeParams
+from pipeline.prepare.build import prepare
+from tests.project import LEARNING_RATE, make_project
+
+PARAMS = f"""
+prepare: {{source: files}}
+methods:
+  npo: {{baseline: {{objective: npo, epochs: 1}}}}
+  asked: {{prompting: {{}}}}
+grids:
+  npo: {{baseline.learning_rate: [{LEARNING_RATE}, 2.0e-3], baseline.beta: [0.1]}}
+"""
+
+
+def row(forgotten: float, kept: float) -> dict[str, float]:
+    return {"forgotten": forgotten, "kept": kept}
+
+
+def test_among_those_that_forget_enough_the_one_that_keeps_most() -> None:
+    assert pick([row(0.9, 0.5), row(0.76, 0.9), row(0.5, 1.0)]) == row(0.76, 0.9)
+
+
+def test_where_none_forgets_enough_the_one_that_forgets_most() -> None:
+    assert pick([row(0.2, 1.0), row(0.6, 0.7), row(-0.1, 1.0)]) == row(0.6, 0.7)
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = make_project(tmp_path, tiny_model)
+    (folder / "benchmarks/mine").mkdir(parents=True)
+    (folder / "benchmarks/mine/params.yaml").write_text(PARAMS, encoding="utf-8")
+    (folder / "models").mkdir()
+    (folder / "models/base").symlink_to(tiny_model)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_grid_is_every_combination_and_the_rest_is_the_methods_own(project: Path) -> None:
+    settings = load_benchmark("mine").settings["npo"]
+    assert [setting.values["baseline.learning_rate"] for setting in settings] == [LEARNING_RATE, 2e-3]
+    assert all(s.params.baseline and s.params.baseline.epochs == 1 and s.params.baseline.beta == 0.1 for s in settings)
+
+
+def test_setting_is_measured_once_and_written_at_once(project: Path) -> None:
+    benchmark = load_benchmark("mine")
+    assert benchmark.prepare
+    list(prepare(benchmark.prepare, benchmark.folders.prepared, elicits=False))
+    file = benchmark.folders.folder / "tuning.csv"
+    arguments = (
+        "npo",
+        benchmark.settings["npo"],
+        benchmark.folders,
+        EvaluateParams(floor_names=2),
+        RuntimeParams(device="cpu"),
+    )
+    going = tune(*arguments, seed=0, file=file)
+    first = next(going)
+    assert read_rows(file) == [first]
+    assert json.loads(first["setting"]) == {"baseline.beta": 0.1, "baseline.learning_rate": LEARNING_RATE}
+    assert 0 <= first["forget"] <= 1 and first["steps"] > 0
+    going.close()
+    file.write_text(file.read_text().replace(f",{first['kept']},", ",0.125,"), encoding="utf-8")
+    both = list(tune(*arguments, seed=0, file=file))
+    assert both[0]["kept"] == 0.125, "what stands in the file is not measured again"
+    assert len(read_rows(file)) == 2 and both[1]["setting"] != both[0]["setting"]
+
+
+@pytest.mark.parametrize(
+    "grids",
+    [
+        "{simnpo: {baseline.beta: [1]}}",
+        "{npo: {baseline.beta: 1}}",
+        "{npo: {baseline.beta: []}}",
+        "{npo: {distill.epochs: [1]}}",
+    ],
+)
+def test_fault_in_a_grid_is_told_with_its_method(project: Path, grids: str) -> None:
+    path = project / "benchmarks/mine/params.yaml"
+    path.write_text(PARAMS.partition("grids:")[0] + f"grids: {grids}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"benchmarks/mine/params\.yaml: grids\."):
+        load_benchmark("mine")

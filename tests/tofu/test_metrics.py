@@ -1,0 +1,70 @@
+"""What is left out, and why."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.tofu.metrics import NO_NON_MEMBERS, NO_RETAIN_MODEL, tofu_metrics
+from pipeline.tofu.quality import NO_RETAIN_MODEL as NO_QUALITY
+from pipeline.tofu.rows import SETS
+from pipeline.tofu.table import TOFU_MEASURES
+
+
+def told(set_name: str, score: float) -> dict[str, Any]:
+    """An answer row with one number in it."""
+    return {
+        "set": set_name,
+        "question": f"{set_name} {score}?",
+        "rouge_l_recall": score,
+        "answer_loss": score,
+        "paraphrased_loss": score,
+        "perturbed_losses": [2 * score, 3 * score],
+        "probability": score,
+        "truth_ratio_geometric": score,
+        "truth_ratio_arithmetic": score,
+        "extraction_strength": score,
+        "exact_memorization": score,
+        **{f"{name}_score": score for name in ("loss", "zlib", "min_k", "min_k_plus_plus")},
+    }
+
+
+ASKED = [told(name, score) for name in SETS for score in (0.5, 0.7)]
+NON_MEMBERS = [told("non_members", score) for score in (0.4, 0.6)]
+
+
+def test_without_a_retain_only_model_what_needs_it_is_left_out_with_the_reason() -> None:
+    report = tofu_metrics([*ASKED, *NON_MEMBERS], None)
+    assert report["left_out"] == {
+        "tofu.forget_quality": NO_QUALITY,
+        "tofu.forget_quality_statistic": NO_QUALITY,
+        "tofu.privleak": NO_RETAIN_MODEL,
+    }
+    assert report["values"]["tofu.membership_auc_loss"] == pytest.approx(3 / 4)
+    assert not report["values"].keys() & report["left_out"].keys()
+
+
+def test_without_non_members_there_is_no_membership() -> None:
+    report = tofu_metrics(ASKED, ASKED)
+    assert set(report["left_out"].values()) == {NO_NON_MEMBERS}
+    assert set(report["left_out"]) == {
+        *(f"tofu.membership_auc_{score}" for score in ("loss", "zlib", "min_k", "min_k_plus_plus")),
+        "tofu.privleak",
+    }
+    assert report["values"]["tofu.forget_quality"] == 1.0
+
+
+def test_a_retrained_auc_of_one_gives_no_privleak() -> None:
+    apart = [told("non_members", 0.4), {**told("non_members", 0.6), "min_k_score": 0.1}]
+    report = tofu_metrics([*ASKED, *NON_MEMBERS], [*ASKED, *apart])
+    assert "AUC of 1 is undefined" in report["left_out"]["tofu.privleak"]
+
+
+def test_rows_on_other_questions_are_an_error() -> None:
+    with pytest.raises(InputError, match="of other questions than this model's"):
+        tofu_metrics([*ASKED, *NON_MEMBERS], ASKED)
+
+
+def test_the_benchmarks_table_shows_only_what_is_measured() -> None:
+    values = tofu_metrics([*ASKED, *NON_MEMBERS], [*ASKED, *NON_MEMBERS])["values"]
+    assert {measure.key for measure in TOFU_MEASURES} <= values.keys()
