@@ -1,0 +1,116 @@
+"""TOFU on the small model, from the benchmark's files to the table: learn, forget, measure against the gold standard."""
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from pipeline.tables import read_passages
+from tests.project import LEARNING_RATE, make_project, set_params
+from tests.tofu.benchmark import write_benchmark
+
+TEACHER = {"engine": "transformers", "names": 2, "top_k": 16, "scored_top_k": 16, "forget_from": ["given"], "retain_from": ["given"]}
+TRAINED = {"learning_rate": LEARNING_RATE, "epochs": 1}
+METHODS: dict[str, Any] = {
+    "teacher_student": {"teacher": {**TEACHER, "own_name": True}, "distill": TRAINED},
+    "gradient_difference": {"baseline": {"objective": "gradient_difference", **TRAINED}},
+    "prompting": {"prompting": {}},
+}
+
+
+def invoke(*words: str) -> Result:
+    return CliRunner().invoke(importlib.import_module(f"stages.{words[0]}").main, words[1:])
+
+
+def run(*words: str) -> Result:
+    result = invoke(*words)
+    assert result.exit_code == 0, (words, result.output, result.exception)
+    return result
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """The project after every stage of the benchmark."""
+    folder = make_project(tmp_path_factory.mktemp("tofu"), tiny_model)
+    set_params(folder, {"elicit.engine": "transformers", "teacher.engine": "transformers"})
+    (folder / "rows").mkdir()
+    write_benchmark(folder / "rows")
+    params = {
+        "prepare": {"source": "tofu", "subset": "forget01", "path": "rows", "questions_per_split": 4},
+        "finetune": {"learning_rate": 3e-3, "epochs": 2},
+        "tofu": {"engine": "transformers", "max_new_tokens": 4, "retain_rows": 8, "rows_per_set": 4},
+        "methods": METHODS,
+    }
+    (folder / "benchmarks/tofu").mkdir(parents=True)
+    with (folder / "benchmarks/tofu/params.yaml").open("w", encoding="utf-8") as stream:
+        YAML().dump(params, stream)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run("base")
+        run("benchmark_prepare", "tofu")
+        for part in ("target", "retain_only"):
+            run("finetune", "tofu", part)
+        run("method_teacher", "tofu", "teacher_student")
+        run("tofu", "tofu", "retain_only")
+        run("tofu", "tofu", "base")
+        for method in METHODS:
+            run("unlearn", "tofu", method)
+            run("tofu", "tofu", method)
+        run("benchmark_table", "tofu")
+    return folder / "benchmarks/tofu"
+
+
+@pytest.fixture(scope="module")
+def table(finished: Path) -> dict[str, Any]:
+    return json.loads((finished / "table.json").read_text(encoding="utf-8"))
+
+
+def test_target_learned_the_forget_rows_and_the_gold_standard_did_not(table: dict[str, Any]) -> None:
+    learned, never = (table["values"][row]["tofu.forget_probability"]["mean"] for row in ("base", "retain_only"))
+    assert learned > never
+
+
+def test_table_has_the_references_the_methods_and_the_scatter(table: dict[str, Any]) -> None:
+    assert table["methods"] == ["base", "retain_only", *METHODS]
+    assert table["scatter"] == {"x": "tofu.model_utility", "y": "tofu.forget_quality"}
+    for method in METHODS:
+        assert 0 <= table["values"][method]["tofu.forget_quality"]["mean"] <= 1
+        assert table["values"][method]["tofu.model_utility"] is not None
+
+
+def test_gold_standard_has_no_forget_quality_and_says_why(table: dict[str, Any], finished: Path) -> None:
+    assert table["values"]["retain_only"]["tofu.forget_quality"] is None
+    told = json.loads((finished / "runs/retain_only-0/tofu.json").read_text(encoding="utf-8"))["left_out"]
+    assert "retain" in told["tofu.forget_quality"]
+
+
+def test_retain_passages_are_trained_rows_that_are_not_asked(finished: Path) -> None:
+    retain = {"".join(s.text for s in p.question) for p in read_passages(finished / "prepared") if p.kind == "retain"}
+    rows = pl.read_parquet(finished / "runs/base-0/rows.parquet")
+    asked = set(rows.filter(pl.col("set") == "retain")["question"])
+    outside = set(rows.filter(pl.col("set") == "non_members")["question"])
+    assert retain and not retain & asked and not retain & outside
+
+
+def test_without_the_gold_standard_forget_quality_is_left_out(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished.parent.parent)
+    shutil.move(finished / "runs/retain_only-0", finished / "away")
+    told = run("tofu", "tofu", "base").output
+    shutil.move(finished / "away", finished / "runs/retain_only-0")
+    assert "left out: tofu.forget_quality" in told and "retain" in told
+
+
+def test_benchmark_without_the_sections_says_which_are_missing(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished.parent.parent)
+    other = finished.parent / "other"
+    other.mkdir()
+    (other / "params.yaml").write_text("methods: {asked: {prompting: {}}}\n", encoding="utf-8")
+    for words in (("finetune", "other", "target"), ("tofu", "other", "base"), ("benchmark_prepare", "other")):
+        result = invoke(*words)
+        assert result.exit_code == 2 and "benchmarks/other/params.yaml" in result.output and "prepare" in result.output
