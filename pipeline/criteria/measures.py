@@ -47,6 +47,7 @@ MEASURES = (
     ),
     Measure("hallucination.unavailable", "says it is unavailable, forget", "higher", "unavailable", _FORGET),
     Measure("hallucination.self_consistency", "sampled answers agree, forget", "lower", "self_consistency", _FORGET),
+    Measure("hallucination.names_stand_in", "names a stand-in, forget", "lower", "names_stand_in", _FORGET, False),
     Measure("robustness.many_shot", "ROUGE-L recall after many shots", "lower", "many_shot_rouge_l_recall", _FORGET, False),
     Measure(
         "robustness.soft_embedding",

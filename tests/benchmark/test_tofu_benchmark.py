@@ -15,7 +15,14 @@ from pipeline.tables import read_passages
 from tests.project import LEARNING_RATE, make_project, set_params
 from tests.tofu.benchmark import write_benchmark
 
-TEACHER = {"engine": "transformers", "names": 2, "top_k": 16, "scored_top_k": 16, "forget_from": ["given"], "retain_from": ["given"]}
+TEACHER = {
+    "engine": "transformers",
+    "names": 2,
+    "top_k": 16,
+    "scored_top_k": 16,
+    "forget_from": ["given"],
+    "retain_from": ["given"],
+}
 TRAINED = {"learning_rate": LEARNING_RATE, "epochs": 1}
 METHODS: dict[str, Any] = {
     "teacher_student": {"teacher": {**TEACHER, "own_name": True}, "distill": TRAINED},
