@@ -1,6 +1,5 @@
 """Every attack that the parameters ask for, on the forget questions."""
 
-import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -9,6 +8,7 @@ from pipeline.attacks.interface import Attack, AttackAnswer, Row
 from pipeline.attacks.many_shot import ManyShot
 from pipeline.attacks.params import AttackParams
 from pipeline.attacks.soft_embedding import SoftEmbedding
+from pipeline.device import free_memory
 from pipeline.errors import InputError
 from pipeline.params import RuntimeParams
 
@@ -41,14 +41,5 @@ def attack_all(
     for attack in attacks:
         if attack.switched_on(params):
             results[attack.name] = attack.run(model, forget, others, params, runtime)
-            _free_memory()
+            free_memory()
     return results
-
-
-def _free_memory() -> None:
-    """Give back what an attack's model held, since the next one opens its own."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -17,6 +17,7 @@ from typing import Any
 from pipeline.benchmark.folders import BenchmarkFolders
 from pipeline.benchmark.params import Setting
 from pipeline.engines.transformers_engine import TransformersEngine
+from pipeline.errors import InputError
 from pipeline.evaluate.ask import direct_choice, floor_names, renamed_choice
 from pipeline.evaluate.multiple_choice import Choice, judge_choices
 from pipeline.methods.interface import Task
@@ -77,6 +78,10 @@ def tune(
     known = read_rows(file)
     questions, names = read_question_rows(folders.prepared), read_names(folders.prepared)
     passages, targets = read_passages(folders.prepared), tuple(names)
+    if not any(question["split"] == "forget" and question["wrong_answers"] for question in questions):
+        raise InputError(
+            f"{folders.prepared}: no forget question has wrong answers, by which settings are compared; give some."
+        )
     base = probabilities(folders.base, questions, runtime)
     lowest = floor(folders.base, questions, names, evaluate, runtime)
     for setting in settings:

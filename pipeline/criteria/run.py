@@ -9,6 +9,7 @@ from pipeline.benchmark.params import BenchmarkParams
 from pipeline.criteria.base_loss import base_losses
 from pipeline.criteria.held_out import teacher_kl
 from pipeline.criteria.measures import MEASURES, values_of
+from pipeline.device import free_memory
 from pipeline.evaluate.ask import ask
 from pipeline.judges.rate import rate_answers
 from pipeline.params import RuntimeParams
@@ -39,6 +40,7 @@ def measure(
     questions = [{**question, "paraphrased_question": None} for question in read_question_rows(folders.prepared)]
     names = read_names(folders.prepared)
     rows = ask(model, questions, names, benchmark.evaluate, runtime, with_floor=False)
+    free_memory()
     rows, counts = rate_answers(rows, benchmark.judge, runtime)
     for row, loss in zip(rows, base_losses(folders.base, rows, runtime), strict=True):
         row["base_nll"] = loss
