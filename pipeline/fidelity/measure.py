@@ -7,14 +7,21 @@ sample: the weights, two gradients, and a few T x V tables.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.device import pick_device
 from pipeline.distill.student import Student
 from pipeline.errors import InputError
 from pipeline.fidelity.compare import Agreement, Errors, agreement, as_stored, errors
 from pipeline.fidelity.dense import DenseAverage, DenseTeacher
-from pipeline.fidelity.gradients import add_gradient, cosine, take_gradient, whole_vocabulary
+from pipeline.fidelity.gradients import (
+    LogitCosine,
+    add_gradient,
+    cosine,
+    student_probs,
+    take_gradient,
+    whole_vocabulary,
+)
 from pipeline.fidelity.sample import ShardSample, open_sample
 from pipeline.fidelity.scoring import dense_scores
 from pipeline.params import RuntimeParams, TeacherParams
@@ -25,6 +32,9 @@ from pipeline.teacher.counterfactuals import RenderedPassage, TaughtPassage, tea
 from pipeline.teacher.scores import TextScores
 from pipeline.teacher.shards import PassageTargets
 from pipeline.tokenizer import load_tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -48,9 +58,11 @@ class Sparse:
     targets: list[PassageTargets] = field(default_factory=list)
     errors: list[Errors] = field(default_factory=list)
     gradient_cosine: float = 0.0
+    logits: LogitCosine = field(default_factory=LogitCosine)
 
-    def add(self, dense: DenseTeacher, targets: PassageTargets) -> None:
-        """Take in one passage."""
+    def add(self, dense: DenseTeacher, targets: PassageTargets, student_TV: "np.ndarray") -> None:
+        """Take in one passage, with what the student says at its positions."""
+        self.logits.add(student_TV, dense, targets)
         self.targets.append(targets)
         self.errors.append(errors(dense, targets))
 
@@ -130,10 +142,11 @@ def _compare(
             bar.update(len(rendered.renderings[scored.rendering].input_ids))
         dense, scores = average.teacher(), [found[index] for index in range(len(rendered.renderings))]
         shards = sample.targets[number]
-        measured.shards.add(dense, shards)
+        student_TV = student_probs(student, sample.input_ids[number], dense.positions)
+        measured.shards.add(dense, shards, student_TV)
         measured.agreements.append(agreement(shards, of_shards.teach(rendered, scores, params)))
         for cut, sparse in zip(by_top_k, measured.by_top_k, strict=True):
-            sparse.add(dense, as_stored(number, cut.teach(rendered, scores, params)))
+            sparse.add(dense, as_stored(number, cut.teach(rendered, scores, params)), student_TV)
         measured.swapped_mass += dense.swapped_mass.tolist()
         _add_gradients(student, [whole_vocabulary(number, dense)], sample, runtime, bar)
 

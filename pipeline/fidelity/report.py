@@ -14,6 +14,7 @@ _COLUMNS = {
     "kl_nats_mean": "KL (nats)",
     "tail_mean": "tail",
     "dense_tail_mean": "true tail",
+    "logit_cosine": "logit cosine",
     "gradient_cosine": "grad. cosine",
 }
 
@@ -48,7 +49,12 @@ def report_of(measured: Measured, target: str | None) -> dict[str, Any]:
 
 
 def _row(sparse: Sparse) -> dict[str, float]:
-    return {"K": sparse.K, **error_summary(sparse.errors), "gradient_cosine": sparse.gradient_cosine}
+    return {
+        "K": sparse.K,
+        **error_summary(sparse.errors),
+        "logit_cosine": sparse.logits.value,
+        "gradient_cosine": sparse.gradient_cosine,
+    }
 
 
 def _rounded(value: Any) -> Any:
@@ -81,8 +87,9 @@ def report_lines(report: dict[str, Any]) -> Iterator[str]:
 
 def summary_line(report: dict[str, Any]) -> str:
     """The three numbers that matter."""
-    shards = report["shards"]
+    shards, lost = report["shards"], report["alignment"]["lost_share"]
     return (
-        f"at K = {shards['K']}: total variation {shards['total_variation_mean']:.4f}, gradient cosine "
-        f"{shards['gradient_cosine']:.5f}; {report['alignment']['lost_share']:.2%} of the positions lost"
+        f"at K = {shards['K']}: total variation {shards['total_variation_mean']:.4f}, cosine of the gradients "
+        f"{shards['logit_cosine']:.5f} in the logits and {shards['gradient_cosine']:.5f} in the weights; {lost:.2%} of the "
+        "positions lost"
     )

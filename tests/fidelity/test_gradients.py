@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.distill.loss import bucketed_kl
 from pipeline.distill.student import Student
 from pipeline.fidelity.dense import DenseTeacher
-from pipeline.fidelity.gradients import add_gradient, cosine, take_gradient, whole_vocabulary
+from pipeline.fidelity.gradients import LogitCosine, add_gradient, cosine, student_probs, take_gradient, whole_vocabulary
+from pipeline.teacher.shards import PassageTargets
 
 IDS = np.array([5, 60, 71, 8, 93, 40, 12], dtype=np.int32)
 POSITIONS = np.array([1, 3, 4], dtype=np.int32)
@@ -56,3 +58,38 @@ def test_cosine_over_more_weights_than_are_multiplied_at_once(monkeypatch: pytes
     monkeypatch.setattr("pipeline.fidelity.gradients._PART", 64)
     assert cosine([one], [other]) == pytest.approx(whole, abs=1e-12)
     assert whole == pytest.approx(float(torch.nn.functional.cosine_similarity(one, other, dim=0)), abs=1e-5)
+
+
+def kept(teacher: DenseTeacher, top_k: int) -> PassageTargets:
+    """The K most probable tokens of a dense teacher and its tail."""
+    ids = np.argsort(-teacher.probs_TV, axis=1)[:, :top_k].astype(np.int32)
+    probs = np.take_along_axis(teacher.probs_TV, ids, axis=1)
+    tail = np.log(1 - probs.sum(1))
+    return PassageTargets(0, "forget", teacher.positions, ids, np.log(probs).astype(np.float32), tail.astype(np.float32))
+
+
+def test_logit_cosine_is_that_of_the_losses_own_gradients(student: Student) -> None:
+    teacher = dense(student, 3)
+    sparse = kept(teacher, 16)
+    told = LogitCosine()
+    told.add(student_probs(student, IDS, POSITIONS), teacher, sparse)
+    with torch.no_grad():
+        logits = student.model(torch.from_numpy(IDS.astype(np.int64))[None]).logits[0, POSITIONS]
+    gradients = []
+    for targets in (whole_vocabulary(0, teacher), sparse):
+        leaf = logits.clone().requires_grad_()
+        ids, logprobs, tail = (
+            torch.tensor(values) for values in (targets.ids.astype(np.int64), targets.logprobs, targets.tail_logprob)
+        )
+        bucketed_kl(leaf, ids, logprobs, tail).sum().backward()
+        gradients.append(leaf.grad.flatten())
+    expected = float(torch.nn.functional.cosine_similarity(*gradients, dim=0))
+    assert told.value == pytest.approx(expected, abs=1e-5)
+    assert 0 < told.value < 1
+
+
+def test_logit_cosine_is_one_where_nothing_is_cut(student: Student) -> None:
+    told = LogitCosine()
+    for seed in range(2):
+        told.add(student_probs(student, IDS, POSITIONS), dense(student, seed), whole_vocabulary(0, dense(student, seed)))
+    assert told.value == pytest.approx(1.0, abs=1e-6)
