@@ -38,3 +38,4 @@ $(INSTALLED): pyproject.toml constraints-cpu.txt
 
 clean:
 	rm -rf .obliviate models evaluation data/prepared data/elicited data/teacher
+	for made in prepared held_out teacher models runs table.json table.md; do rm -rf benchmarks/*/$$made; done
