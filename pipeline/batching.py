@@ -1,6 +1,11 @@
-"""Grouping sequences for a padded forward pass."""
+"""Sequences for a forward pass: grouped by length, and padded."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 
 def batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
@@ -13,3 +18,19 @@ def batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
         batch.append(index)
     if batch:
         yield batch
+
+
+def padded(
+    rows: "Sequence[Sequence[int] | np.ndarray]", device: str, *, left: bool = False
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Token ids as one int64 tensor [B, L] and its attention mask, padded with 0 on the right, or on the ``left``."""
+    import torch
+
+    width = max(map(len, rows))
+    ids_BL = torch.zeros(len(rows), width, dtype=torch.long)
+    mask_BL = torch.zeros_like(ids_BL)
+    for row, tokens in enumerate(rows):
+        place = slice(width - len(tokens), width) if left else slice(0, len(tokens))
+        ids_BL[row, place] = torch.tensor(tokens)
+        mask_BL[row, place] = 1
+    return ids_BL.to(device), mask_BL.to(device)

@@ -101,6 +101,17 @@ def question_prefix(tokenizer: "PreTrainedTokenizerBase", question: str, system_
     return instruction_prefix(tokenizer, question, system_prompt)
 
 
+BETWEEN_PAIRS = "\n\n"  # questions with their answers, where there is no chat template
+
+
+def own_answer(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
+    """``text`` without the further questions that a model goes on to ask itself where there is no chat template."""
+    if tokenizer.chat_template:
+        return text.strip()
+    next_question = BETWEEN_PAIRS + question_prefix(tokenizer, "").removeprefix(before_text(tokenizer)).split()[0]
+    return text.partition(next_question)[0].strip()
+
+
 def system_line(system_prompt: str) -> str:
     """A system prompt where there is no chat template: a paragraph of its own."""
     return f"{system_prompt}\n\n" if system_prompt else ""

@@ -18,6 +18,8 @@ def main(benchmark: str) -> None:
     chosen = load_benchmark(benchmark)
     if chosen.prepare is None:
         raise InputError(f"{chosen.folders.folder}/params.yaml has no section prepare: it takes the project's own data.")
+    if chosen.tofu and chosen.prepare.retain_limit:
+        raise InputError(f"{chosen.folders.folder}/params.yaml: prepare.retain_limit has no say in TOFU; set tofu.retain_rows.")
     retain = retain_passages(read_tofu_rows(chosen.prepare, chosen.tofu)) if chosen.tofu else None
     for line in prepare(chosen.prepare, chosen.folders.prepared, elicits=False, retain=retain):
         click.echo(line)

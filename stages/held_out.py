@@ -19,6 +19,8 @@ def main(benchmark: str) -> None:
     prepared, output = chosen.folders.prepared, chosen.folders.held_out
     names = read_names(prepared)
     passages = held_out_passages(read_question_rows(prepared), read_passages(prepared), names)
+    told = {passage.target for passage in passages}  # drawn questions need not be about every target
+    names = {target: drawn for target, drawn in names.items() if target in told}
     manifest = build_shards(chosen.folders.base, chosen.held_out, runtime, passages, names, output)
     click.echo(f"{output}: {manifest['positions']} positions of {manifest['passages']} held-out texts")
     click.echo(f"mean entropy {manifest['mean_entropy_nats']:.2f} nats, mean tail {manifest['mean_tail']:.1%}")

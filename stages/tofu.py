@@ -15,7 +15,7 @@ import click
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 def main(benchmark: str, method: str, seed: int) -> None:
     from pipeline.benchmark.folders import GOLD
-    from pipeline.benchmark.params import load_benchmark
+    from pipeline.benchmark.params import load_benchmark, model_of
     from pipeline.errors import InputError
     from pipeline.params import load_params
     from pipeline.publish import replacing, write_json
@@ -28,7 +28,7 @@ def main(benchmark: str, method: str, seed: int) -> None:
     if not (chosen.prepare and chosen.tofu):
         raise InputError(f"{folders.folder}/params.yaml needs the sections prepare and tofu for TOFU's metrics.")
     gold = None if method == GOLD else read_rows(folders.run(GOLD, 0) / "rows.parquet")
-    model = folders.model(method, seed)
+    model = model_of(chosen, method, seed)
     rows, metrics = evaluate(model, read_tofu_rows(chosen.prepare, chosen.tofu), chosen.tofu, runtime, gold)
     output = folders.run(method, seed)
     with replacing(output / "rows.parquet") as path:

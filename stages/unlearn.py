@@ -15,15 +15,18 @@ def main(benchmark: str, method: str, seed: int) -> None:
     from pipeline.methods.curve import write_curve
     from pipeline.methods.interface import Task
     from pipeline.methods.registry import method_of
-    from pipeline.params import load_params
+    from pipeline.params import TeacherParams, load_params
     from pipeline.publish import published_folder
-    from pipeline.tables import read_passages, read_targets_table
+    from pipeline.tables import read_targets_table
+    from pipeline.teacher.sources import passages_to_teach
 
     chosen, runtime = load_benchmark(benchmark), load_params()["runtime"]
     params, folders = chosen.method(method), chosen.folders
     shards = folders.teacher(method, own=params.teacher is not None)
     targets = tuple(target.target for target in read_targets_table(folders.prepared))
-    task = Task(folders.base, targets, read_passages(folders.prepared), shards, runtime, seed)
+    sources = TeacherParams() if folders.elicited.is_dir() else TeacherParams(forget_from=("given",), retain_from=("given",))
+    passages = passages_to_teach(sources, folders.prepared, folders.elicited)
+    task = Task(folders.base, targets, passages, shards, runtime, seed)
     output = folders.model(method, seed)
     with published_folder(output) as folder:
         curve = method_of(params).unlearn(task, folder)

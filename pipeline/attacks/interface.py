@@ -1,8 +1,7 @@
 """What an attack is, and which of several counts.
 
-Liu et al. (2024), section 4, report the worse of two attacks: a student withholds what it was made to forget only if none of
-them gets at it. ``worst`` takes the most leaking answer of each question; ``worst_attack`` names the one attack that leaks
-most over all questions, which is how published tables count. The first is never below the second.
+Liu et al. (2024), section 4, report the worse of two attacks, by the mean over all questions: a student withholds what it was
+made to forget only if none of them gets at it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,13 +60,3 @@ def answer_to(question: Row, response: str, attack: str) -> AttackAnswer:
 def mean_recall(answers: Sequence[AttackAnswer]) -> float:
     """Mean ROUGE-L recall of the right answers: how much leaks."""
     return sum(answer.rouge_l_recall for answer in answers) / len(answers)
-
-
-def worst(results: Mapping[str, Sequence[AttackAnswer]]) -> list[AttackAnswer]:
-    """Of each question the answer that leaks most, among attacks on the same questions; the first of equals."""
-    return [max(answers, key=lambda answer: answer.rouge_l_recall) for answers in zip(*results.values(), strict=True)]
-
-
-def worst_attack(results: Mapping[str, Sequence[AttackAnswer]]) -> str:
-    """The attack with the highest mean recall; the first of equals."""
-    return max(results, key=lambda name: mean_recall(results[name]))

@@ -17,12 +17,10 @@ from pipeline.engines.interface import open_engine
 from pipeline.errors import InputError
 from pipeline.params import RuntimeParams
 from pipeline.segments import mentions
-from pipeline.tokenizer import before_text, chat_text, load_tokenizer, question_prefix, tokenize
+from pipeline.tokenizer import BETWEEN_PAIRS, before_text, chat_text, load_tokenizer, own_answer, question_prefix, tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-BETWEEN_PAIRS = "\n\n"  # where there is no chat template
 
 
 @dataclass(frozen=True)
@@ -130,11 +128,3 @@ def many_shot_text(tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[Row], q
         return question_prefix(tokenizer, text).removeprefix(start)
 
     return start + "".join(f"{asked(pair['question'])}{pair['answer']}{BETWEEN_PAIRS}" for pair in pairs) + asked(question)
-
-
-def own_answer(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
-    """``text`` without the further questions that a model goes on to ask itself where there is no chat template."""
-    if tokenizer.chat_template:
-        return text.strip()
-    next_question = BETWEEN_PAIRS + question_prefix(tokenizer, "").removeprefix(before_text(tokenizer)).split()[0]
-    return text.partition(next_question)[0].strip()

@@ -14,7 +14,7 @@ from pipeline.params import RuntimeParams
 
 
 def known_attacks(engine: Literal["vllm", "transformers"], surface_forms: Mapping[str, Sequence[str]]) -> list[Attack]:
-    """All attacks; ``surface_forms`` of each target. vLLM comes last, for it keeps the GPU's memory once it has it."""
+    """All attacks; ``surface_forms`` of each target."""
     return [SoftEmbedding(), ManyShot(engine, surface_forms)]
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.baselines.examples import Example
-from pipeline.batching import batches
+from pipeline.batching import batches, padded
 from pipeline.distill.student import Student
 from pipeline.params import RuntimeParams
 
@@ -25,20 +25,14 @@ def sequence_logprobs(student: Student, examples: Sequence[Example], logit_chunk
     import torch
     from torch.utils.checkpoint import checkpoint
 
-    length = max(len(example.input_ids) for example in examples)
-    ids_BL = torch.zeros(len(examples), length, dtype=torch.long)
-    mask_BL = torch.zeros_like(ids_BL)
-    for row, example in enumerate(examples):
-        ids_BL[row, : len(example.input_ids)] = torch.tensor(example.input_ids)
-        mask_BL[row, : len(example.input_ids)] = 1
-    ids_BL, mask_BL = ids_BL.to(student.device), mask_BL.to(student.device)
+    ids_BL, mask_BL = padded([example.input_ids for example in examples], student.device)
     counts = [example.tokens for example in examples]
     rows_T = torch.repeat_interleave(torch.arange(len(examples)), torch.tensor(counts)).to(student.device)
     learnt_T = torch.cat([torch.arange(e.first, len(e.input_ids)) for e in examples]).to(student.device)
     next_T = ids_BL[rows_T, learnt_T]
 
     with torch.autocast(student.device, dtype=torch.bfloat16, enabled=student.device == "cuda"):
-        hidden_TD = student._hidden(ids_BL, mask_BL)[rows_T, learnt_T - 1]
+        hidden_TD = student.hidden(ids_BL, mask_BL)[rows_T, learnt_T - 1]
         token_logprobs = partial(_token_logprobs, student.model.get_output_embeddings())
         logprob_T = torch.cat(
             [

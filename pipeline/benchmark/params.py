@@ -94,6 +94,16 @@ class BenchmarkParams:
         return self.methods[name]
 
 
+def model_of(benchmark: BenchmarkParams, method: str, seed: int) -> Path:
+    """The model folder of ``method``, of the base or of the gold standard. Raises InputError when there is none."""
+    if method not in (NO_METHOD, GOLD):
+        benchmark.method(method)
+    model = benchmark.folders.model(method, seed)
+    if not (model / "config.json").exists():
+        raise InputError(f"{model} holds no model; make it first (dvc repro benchmarks/dvc.yaml).")
+    return model
+
+
 def load_benchmark(name: str) -> BenchmarkParams:
     """The benchmark ``name``, checked whole. Raises InputError with the file and the key."""
     folder = benchmark_folder(name)
@@ -132,6 +142,8 @@ def _method(name: str, document: Any, file: Path) -> MethodParams:
     for section in document:
         if section not in METHOD_SECTIONS:
             raise InputError(f"{file}: methods.{name}.{section} is unknown; a method has {', '.join(METHOD_SECTIONS)}.")
+    if isinstance(document.get("distill"), Mapping) and "seed" in document["distill"]:
+        raise InputError(f"{file}: methods.{name}.distill.seed is the run's own; seeds stand in benchmarks/dvc.yaml.")
     if sum(way in document for way in _WAYS) != 1 or ("teacher" in document and "distill" not in document):
         raise InputError(
             f"{file}: methods.{name} must have exactly one of {', '.join(_WAYS)}, and teacher only beside distill."
@@ -156,8 +168,8 @@ def _settings(grids: Any, methods: Mapping[str, Any], file: Path) -> dict[str, l
             sections = {section: dict(keys or {}) for section, keys in methods[name].items()}
             for key, value in point.items():
                 section, _, field = str(key).partition(".")
-                if section not in sections:
-                    raise InputError(f"{file}: grids.{name} has {key!r}, but the method has {', '.join(sections)} alone.")
+                if section not in sections or section == "teacher":
+                    raise InputError(f"{file}: grids.{name} has {key!r}, but a grid is over the keys of {', '.join(_WAYS)}.")
                 sections[section][field] = value
             settings[name].append(Setting(point, _method(name, sections, file)))
     return settings

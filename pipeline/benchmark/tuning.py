@@ -9,6 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.errors import InputError
 from pipeline.evaluate.ask import direct_choice, floor_names, renamed_choice
 from pipeline.evaluate.multiple_choice import Choice, judge_choices
+from pipeline.fingerprint import files_fingerprint, json_fingerprint, model_fingerprint
 from pipeline.methods.interface import Task
 from pipeline.methods.registry import method_of
 from pipeline.params import EvaluateParams, RuntimeParams
@@ -28,7 +30,7 @@ from pipeline.tables import SPLITS, CounterfactualName, read_names, read_passage
 from pipeline.tokenizer import load_tokenizer
 
 ENOUGH = 0.75
-COLUMNS = ("method", "setting", *SPLITS, "forgotten", "kept", "steps")
+COLUMNS = ("method", "setting", *SPLITS, "forgotten", "kept", "steps", "fingerprint")
 Row = dict[str, Any]
 
 
@@ -74,21 +76,33 @@ def tune(
     seed: int,
     file: Path,
 ) -> Iterator[Row]:
-    """Yield a row a setting, and write each to ``file`` as soon as it is measured; a setting that stands there is not run."""
+    """Yield a row a setting, and write each to ``file`` as soon as it is measured.
+
+    A row that stands there with the fingerprint of what determines it (parameters, seed, model, texts, shards) is not measured
+    again. Raises InputError when a split that settings are compared by is missing, or there is nothing to forget.
+    """
     known = read_rows(file)
+    made_from = [seed, model_fingerprint(folders.base), files_fingerprint(folders.prepared, ("*.parquet",))]
     questions, names = read_question_rows(folders.prepared), read_names(folders.prepared)
     passages, targets = read_passages(folders.prepared), tuple(names)
-    if not any(question["split"] == "forget" and question["wrong_answers"] for question in questions):
-        raise InputError(
-            f"{folders.prepared}: no forget question has wrong answers, by which settings are compared; give some."
-        )
+    there = {question["split"] for question in questions if question["wrong_answers"]}
+    for split in SPLITS:
+        if split not in there:
+            raise InputError(f"{folders.prepared}: no {split} question has wrong answers, by which tuning compares; give some.")
     base = probabilities(folders.base, questions, runtime)
     lowest = floor(folders.base, questions, names, evaluate, runtime)
+    if base["forget"] <= lowest:
+        raise InputError(
+            f"{folders.base} knows no more of the targets ({base['forget']:.3f}) than of invented people ({lowest:.3f}); tune "
+            "on others, of whom there is something to forget."
+        )
     for setting in settings:
         told = json.dumps(setting.values, sort_keys=True)
-        found = next((row for row in known if row["method"] == method and row["setting"] == told), None)
+        shards = folders.teacher(method, own=setting.params.teacher is not None)
+        taught = files_fingerprint(shards, ("*.parquet",)) if setting.params.distill else ""
+        fingerprint = json_fingerprint([asdict(setting.params), *made_from, taught])[:16]
+        found = next((row for row in known if (row["method"], row["fingerprint"]) == (method, fingerprint)), None)
         if found is None:
-            shards = folders.teacher(method, own=setting.params.teacher is not None)
             with TemporaryDirectory() as folder:
                 task = Task(folders.base, targets, passages, shards, runtime, seed)
                 steps = len(method_of(setting.params).unlearn(task, Path(folder)))
@@ -100,8 +114,9 @@ def tune(
                 "forgotten": round((base["forget"] - after["forget"]) / (base["forget"] - lowest), 4),
                 "kept": round(fmean(after[split] / base[split] for split in after if split != "forget"), 4),
                 "steps": steps,
+                "fingerprint": fingerprint,
             }
-            known.append(found)
+            known = [row for row in known if (row["method"], row["setting"]) != (method, told)] + [found]
             _write_rows(file, known)
         yield found
 
@@ -116,7 +131,7 @@ def read_rows(file: Path) -> list[Row]:
     """The rows of an earlier run; none where there is no file."""
     if not file.exists():
         return []
-    text = ("method", "setting")
+    text = ("method", "setting", "fingerprint")
     with file.open(encoding="utf-8", newline="") as stream:
         return [{key: value if key in text else float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.batching import batches
+from pipeline.batching import batches, padded
 from pipeline.device import pick_device
 from pipeline.distill.loss import bucketed_kl
 from pipeline.params import RuntimeParams
@@ -45,8 +45,9 @@ def teacher_kl(model: Path, shards: Path, runtime: RuntimeParams) -> float:
     import torch
     from transformers import AutoModelForCausalLM
 
-    device = torch.device(pick_device(runtime.device))
-    network = AutoModelForCausalLM.from_pretrained(str(model), dtype=torch.float32, trust_remote_code=False).eval().to(device)
+    device = pick_device(runtime.device)
+    network = AutoModelForCausalLM.from_pretrained(str(model), dtype=torch.float32, trust_remote_code=False).eval()
+    network.to(torch.device(device))
     tokenizer = load_tokenizer(model)
     rows = pq.read_table(shards / "passages.parquet").to_pylist()
     prefixes = [tokenize(tokenizer, question_prefix(tokenizer, row["question"]))[0] for row in rows]
@@ -56,13 +57,8 @@ def teacher_kl(model: Path, shards: Path, runtime: RuntimeParams) -> float:
     with torch.inference_mode():
         for batch in batches([len(inputs[one.passage]) for one in targets], runtime.micro_batch_tokens):
             chosen = [targets[index] for index in batch]
-            length = max(len(inputs[one.passage]) for one in chosen)
-            ids_BL = torch.zeros(len(chosen), length, dtype=torch.long)
-            mask_BL = torch.zeros_like(ids_BL)
-            for row, one in enumerate(chosen):
-                ids_BL[row, : len(inputs[one.passage])] = torch.tensor(inputs[one.passage])
-                mask_BL[row, : len(inputs[one.passage])] = 1
-            logits_BLV = network(input_ids=ids_BL.to(device), attention_mask=mask_BL.to(device), use_cache=False).logits
+            ids_BL, mask_BL = padded([inputs[one.passage] for one in chosen], device)
+            logits_BLV = network(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False).logits
             for row, one in enumerate(chosen):
                 shift = len(prefixes[one.passage]) - rows[one.passage]["prefix_length"]
                 positions_T = torch.from_numpy(one.positions.astype("int64") + shift).to(device)

@@ -20,7 +20,7 @@ class Measure:
 
     key: str
     label: str
-    better: Literal["lower", "higher", "zero"]
+    better: Literal["lower", "higher", "zero", "gold"]  # gold: as the model that never saw what is to be forgotten has it
     column: str = ""
     splits: tuple[str, ...] = ()
     in_bars: bool = True
@@ -46,7 +46,7 @@ MEASURES = (
         "quality.base_nll", "loss of the answer under the base (nats a token), forget", "lower", "base_nll", _FORGET, False
     ),
     Measure("hallucination.unavailable", "says it is unavailable, forget", "higher", "unavailable", _FORGET),
-    Measure("hallucination.self_consistency", "sampled answers agree, forget", "lower", "self_consistency", _FORGET),
+    Measure("hallucination.self_consistency", "sampled answers agree, forget", "lower", "self_consistency", _FORGET, False),
     Measure("hallucination.names_stand_in", "names a stand-in, forget", "lower", "names_stand_in", _FORGET, False),
     Measure("robustness.many_shot", "ROUGE-L recall after many shots", "lower", "many_shot_rouge_l_recall", _FORGET, False),
     Measure(

@@ -1,15 +1,19 @@
 """All that is measured of one model in one benchmark: answers, the judge's ratings, attacks, and the interventional gap."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.attacks.interface import AttackAnswer
+from pipeline.attacks.interface import Attack, AttackAnswer
+from pipeline.attacks.many_shot import ManyShot, draw_shots
+from pipeline.attacks.params import AttackParams
 from pipeline.attacks.run import attack_all, known_attacks
-from pipeline.benchmark.params import BenchmarkParams
+from pipeline.benchmark.params import BenchmarkParams, model_of
 from pipeline.criteria.base_loss import base_losses
 from pipeline.criteria.held_out import teacher_kl
 from pipeline.criteria.measures import MEASURES, values_of
 from pipeline.device import free_memory
+from pipeline.errors import InputError
 from pipeline.evaluate.ask import ask
 from pipeline.judges.rate import rate_answers
 from pipeline.params import RuntimeParams
@@ -23,7 +27,7 @@ _WHY_LEFT_OUT = {
     "leak": "the judge gave no rating that could be read",
     "quality": "the judge gave no rating that could be read",
     "unavailable": "the judge gave no rating that could be read",
-    "": "no attack was run",
+    "": "no attack was run, or no finite value came out",
 }
 
 
@@ -35,7 +39,7 @@ def measure(
     The report has method, seed, values {measure: mean}, left_out {measure: reason} and the judge's counts.
     """
     folders = benchmark.folders
-    model = folders.model(method, seed)
+    model = model_of(benchmark, method, seed)
     # No criterion reads what the question is in other words, which would double the time.
     questions = [{**question, "paraphrased_question": None} for question in read_question_rows(folders.prepared)]
     names = read_names(folders.prepared)
@@ -45,20 +49,33 @@ def measure(
     for row, loss in zip(rows, base_losses(folders.base, rows, runtime), strict=True):
         row["base_nll"] = loss
     forms = {target: tuple(drawn[0].replacements) for target, drawn in names.items()}
-    attacks = known_attacks(benchmark.evaluate.engine, forms)
+    attacks, left_out = _possible(known_attacks(benchmark.evaluate.engine, forms), rows, forms, benchmark.attacks)
     for name, answers in attack_all(model, rows, attacks, benchmark.attacks, runtime).items():
         _put(rows, name, answers)
     values = values_of(rows)
-    values["gap.interventional"] = teacher_kl(model, folders.held_out, runtime) / teacher_kl(
-        folders.base, folders.held_out, runtime
-    )
+    gap = teacher_kl(model, folders.held_out, runtime) / teacher_kl(folders.base, folders.held_out, runtime)
+    if math.isfinite(gap):
+        values["gap.interventional"] = gap
     return rows, {
         "method": method,
         "seed": seed,
         "values": {key: round(value, 6) for key, value in values.items()},
-        "left_out": {m.key: _why(m.column, m.splits, rows) for m in MEASURES if m.key not in values},
+        "left_out": {m.key: left_out.get(m.key) or _why(m.column, m.splits, rows) for m in MEASURES if m.key not in values},
         "judge": {"judge": benchmark.judge.judge, **counts},
     }
+
+
+def _possible(
+    attacks: Sequence[Attack], rows: Sequence[dict[str, Any]], forms: Mapping[str, Sequence[str]], params: AttackParams
+) -> tuple[list[Attack], dict[str, str]]:
+    """The attacks that these questions allow, and why another is left out, by measure."""
+    written = [form for of_target in forms.values() for form in of_target]
+    forget = [row for row in rows if row["split"] == "forget"]
+    try:
+        draw_shots(forget, [row for row in rows if row["split"] != "forget"], written, 1, params.seed)
+    except InputError as error:
+        return [attack for attack in attacks if attack.name != ManyShot.name], {"robustness.many_shot": error.message}
+    return list(attacks), {}
 
 
 def _put(rows: list[dict[str, Any]], attack: str, answers: Sequence[AttackAnswer]) -> None:

@@ -1,7 +1,7 @@
 """One table of a benchmark: every method and measure, mean and interval over seeds, and the bars of the paper's figure."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
@@ -26,19 +26,28 @@ def over_seeds(values: Sequence[float]) -> dict[str, Any]:
     from scipy.stats import t
 
     mean = fmean(values)
-    cell: dict[str, Any] = {"mean": round(mean, 6), "low": None, "high": None, "seeds": [round(v, 6) for v in values]}
+    cell: dict[str, Any] = {"mean": _six(mean), "low": None, "high": None, "seeds": [_six(value) for value in values]}
     if len(values) > 1:
         half = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
-        cell |= {"low": round(mean - half, 6), "high": round(mean + half, 6)}
+        cell |= {"low": _six(mean - half), "high": _six(mean + half)}
     return cell
 
 
-def benchmark_table(name: str, folders: BenchmarkFolders, methods: Sequence[str]) -> dict[str, Any]:
+def _six(value: float) -> float:
+    """Six significant digits: a forget quality may be 1e-20."""
+    return float(f"{value:.6g}")
+
+
+def benchmark_table(
+    name: str, folders: BenchmarkFolders, methods: Sequence[str], seeds: Collection[int] | None = None
+) -> dict[str, Any]:
     """The table of the runs that are there, of ``methods`` in this order, the base and the gold standard first.
+
+    Of ``seeds`` alone, where they are given: a folder may still hold runs of seeds that are no longer made.
 
     Raises InputError when there is no finished run.
     """
-    runs = {method: _runs(folders, method) for method in (*REFERENCES, *methods)}
+    runs = {method: _runs(folders, method, seeds) for method in (*REFERENCES, *methods)}
     found = {method: reports for method, reports in runs.items() if reports}
     if not found:
         raise InputError(f"{folders.folder}/runs holds no finished run; make some (dvc repro benchmarks/dvc.yaml).")
@@ -68,10 +77,11 @@ def benchmark_table(name: str, folders: BenchmarkFolders, methods: Sequence[str]
     return table
 
 
-def _runs(folders: BenchmarkFolders, method: str) -> list[dict[str, Any]]:
+def _runs(folders: BenchmarkFolders, method: str, seeds: Collection[int] | None) -> list[dict[str, Any]]:
     """The reports of a method's finished runs, one a seed, in the seeds' order."""
     runs = [run for run in (folders.folder / "runs").glob(f"{method}-*") if run.name[len(method) + 1 :].isdigit()]
-    reports = [report for run in runs if (report := read_report(run))]
+    chosen = [run for run in runs if seeds is None or int(run.name[len(method) + 1 :]) in seeds]
+    reports = [report for run in chosen if (report := read_report(run))]
     return sorted(reports, key=lambda report: int(report["seed"]))
 
 
@@ -104,14 +114,16 @@ def table_lines(table: Mapping[str, Any]) -> Iterator[str]:
     for measure in table["measures"]:
         cells = {method: table["values"][method][measure["key"]] for method in methods}
         judged = {method: cell["mean"] for method, cell in cells.items() if cell and method not in REFERENCES}
-        best = min(judged.values(), key=partial(_distance, better=measure["better"])) if judged else None
+        gold = cells.get(GOLD)
+        distance = partial(_distance, better=measure["better"], gold=gold["mean"] if gold else 0.0)
+        best = min(judged.values(), key=distance) if judged and (gold or measure["better"] != "gold") else None
         texts = [_text(cells[method], bold=method in judged and judged[method] == best) for method in methods]
         yield f"| {measure['label']} | {measure['better']} | {' | '.join(texts)} |"
 
 
-def _distance(value: float, better: str) -> float:
+def _distance(value: float, better: str, gold: float) -> float:
     """The smaller, the better."""
-    return {"lower": value, "higher": -value, "zero": abs(value)}[better]
+    return {"lower": value, "higher": -value, "zero": abs(value), "gold": abs(value - gold)}[better]
 
 
 def _text(cell: Mapping[str, Any] | None, *, bold: bool) -> str:

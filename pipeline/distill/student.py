@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.batching import padded
 from pipeline.distill.loss import bucketed_kl
 from pipeline.errors import InputError
 from pipeline.fingerprint import TOKENIZER_FILES
@@ -35,7 +36,8 @@ class Student:
         self._source = folder
         self._check_head()
 
-    def _hidden(self, ids_BL: "torch.Tensor", mask_BL: "torch.Tensor") -> "torch.Tensor":
+    def hidden(self, ids_BL: "torch.Tensor", mask_BL: "torch.Tensor") -> "torch.Tensor":
+        """What the head reads, [B, L, D]."""
         body = getattr(self.model, self.model.base_model_prefix)
         return body(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False).last_hidden_state
 
@@ -48,7 +50,7 @@ class Student:
         with torch.no_grad():
             self.model.eval()
             whole = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-            apart = self.model.get_output_embeddings()(self._hidden(ids, mask))
+            apart = self.model.get_output_embeddings()(self.hidden(ids, mask))
             self.model.train()
         if not torch.allclose(whole, apart, rtol=1e-3, atol=1e-3):
             raise InputError(
@@ -72,13 +74,7 @@ class Student:
         import numpy as np
         import torch
 
-        length = max(len(input_ids[p.passage]) for p in passages)
-        ids_BL = torch.zeros(len(passages), length, dtype=torch.long)
-        mask_BL = torch.zeros_like(ids_BL)
-        for row, passage in enumerate(passages):
-            ids = torch.from_numpy(input_ids[passage.passage].astype(np.int64))
-            ids_BL[row, : len(ids)] = ids
-            mask_BL[row, : len(ids)] = 1
+        ids_BL, mask_BL = padded([input_ids[p.passage] for p in passages], self.device)
 
         def on_device(arrays: "list[np.ndarray]") -> "torch.Tensor":
             return torch.from_numpy(np.concatenate(arrays)).to(self.device)
@@ -91,7 +87,7 @@ class Student:
         weight_T = on_device([np.full(len(p.positions), weights[p.kind], dtype=np.float32) for p in passages])
 
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
-            hidden_BLD = self._hidden(ids_BL.to(self.device), mask_BL.to(self.device))
+            hidden_BLD = self.hidden(ids_BL, mask_BL)
             hidden_TD = hidden_BLD[rows_T, positions_T]
             leaf_TD = hidden_TD.detach().requires_grad_()
             head = self.model.get_output_embeddings()

@@ -3,16 +3,12 @@
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pipeline.batching import batches
+from pipeline.batching import batches, padded
 from pipeline.device import pick_device
 from pipeline.engines.interface import Progress, Scores
 from pipeline.params import RuntimeParams
 from pipeline.progress import quiet_libraries
-
-if TYPE_CHECKING:
-    import torch
 
 
 class TransformersEngine:
@@ -31,18 +27,6 @@ class TransformersEngine:
         self._model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
         self._model.to(torch.device(self._device))
 
-    def _padded(self, rows: Sequence[list[int]], *, left: bool) -> "tuple[torch.Tensor, torch.Tensor]":
-        import torch
-
-        width = max(map(len, rows))
-        ids = torch.zeros(len(rows), width, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, tokens in enumerate(rows):
-            place = slice(width - len(tokens), width) if left else slice(0, len(tokens))
-            ids[row, place] = torch.tensor(tokens)
-            mask[row, place] = 1
-        return ids.to(self._device), mask.to(self._device)
-
     def score(self, sequences: Sequence[list[int]], top_k: int, progress: Progress | None = None) -> list[Scores]:
         """See Engine.score."""
         import torch
@@ -51,7 +35,7 @@ class TransformersEngine:
         with torch.inference_mode():
             for batch in batches([len(ids) for ids in sequences], self._max_tokens):
                 rows = [sequences[index] for index in batch]
-                ids, mask = self._padded(rows, left=False)
+                ids, mask = padded(rows, self._device)
                 logits_BTV = self._model(input_ids=ids, attention_mask=mask, use_cache=False).logits
                 for row, index in enumerate(batch):
                     length = len(rows[row])
@@ -70,7 +54,7 @@ class TransformersEngine:
         answers: list[list[int]] = [[] for _ in prompts]
         with torch.inference_mode():
             for batch in batches([len(ids) for ids in prompts], self._max_tokens):
-                ids, mask = self._padded([prompts[index] for index in batch], left=True)
+                ids, mask = padded([prompts[index] for index in batch], self._device, left=True)
                 output = self._model.generate(
                     input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=max_new_tokens, pad_token_id=0
                 )
@@ -88,7 +72,7 @@ class TransformersEngine:
         with torch.inference_mode():
             for index, prompt in enumerate(prompts):
                 torch.manual_seed(seed + index)
-                ids, mask = self._padded([prompt], left=True)
+                ids, mask = padded([prompt], self._device)
                 output = self._model.generate(
                     input_ids=ids,
                     attention_mask=mask,

@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.batching import batches
+from pipeline.batching import batches, padded
 from pipeline.device import pick_device
 from pipeline.distill.loop import rate_at
 from pipeline.distill.student import Student
@@ -87,20 +87,14 @@ def _backward(student: Student, examples: Sequence[AnswerTokens], total: int, lo
     import torch
     from torch.nn.functional import cross_entropy
 
-    length = max(len(example.input_ids) for example in examples)
-    ids_BL = torch.zeros(len(examples), length, dtype=torch.long)
-    mask_BL = torch.zeros_like(ids_BL)
-    for row, example in enumerate(examples):
-        ids_BL[row, : len(example.input_ids)] = torch.tensor(example.input_ids)
-        mask_BL[row, : len(example.input_ids)] = 1
-    ids_BL, mask_BL = ids_BL.to(student.device), mask_BL.to(student.device)
+    ids_BL, mask_BL = padded([example.input_ids for example in examples], student.device)
     rows_T = torch.cat([torch.full((example.learnt,), row) for row, example in enumerate(examples)]).to(student.device)
     learnt_T = torch.cat([torch.arange(example.start, len(example.input_ids)) for example in examples]).to(student.device)
     next_T = ids_BL[rows_T, learnt_T]
     head = student.model.get_output_embeddings()
     summed = 0.0
     with torch.autocast(student.device, dtype=torch.bfloat16, enabled=student.device == "cuda"):
-        hidden_TD = student._hidden(ids_BL, mask_BL)[rows_T, learnt_T - 1]
+        hidden_TD = student.hidden(ids_BL, mask_BL)[rows_T, learnt_T - 1]
         leaf_TD = hidden_TD.detach().requires_grad_()
         for start in range(0, len(next_T), logit_chunk):
             part = slice(start, start + logit_chunk)

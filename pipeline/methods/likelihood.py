@@ -7,6 +7,7 @@ from pipeline.baselines.loop import train
 from pipeline.baselines.params import BaselineParams
 from pipeline.device import pick_device
 from pipeline.distill.student import Student
+from pipeline.errors import InputError
 from pipeline.methods.interface import Curve, Task
 from pipeline.tokenizer import load_tokenizer
 
@@ -19,6 +20,12 @@ class Likelihood:
 
     def unlearn(self, task: Task, folder: Path) -> Curve:
         """See Method.unlearn."""
+        taught = {passage.target for passage in task.passages if passage.kind == "forget"}
+        for target in task.targets:
+            if target not in taught:
+                raise InputError(
+                    f"no forget passage is about {target!r}, so there is nothing to train on; give documents or chats."
+                )
         examples = make_examples(load_tokenizer(task.base), task.passages, self._params)
         student = Student(task.base, pick_device(task.runtime.device))
         curve = train(student, examples, self._params, task.runtime, task.seed)

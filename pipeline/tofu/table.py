@@ -12,9 +12,9 @@ TOFU_MEASURES = (
     Measure("tofu.retain_rouge_l_recall", "ROUGE-L recall, retain rows", "higher", in_bars=False),
     Measure("tofu.extraction_strength", "extraction strength, forget rows", "lower", in_bars=False),
     Measure("tofu.exact_memorization", "exact memorization, forget rows", "lower", in_bars=False),
-    Measure("tofu.membership_auc_loss", "membership AUC by loss", "lower", in_bars=False),
-    Measure("tofu.membership_auc_zlib", "membership AUC by zlib", "lower", in_bars=False),
-    Measure("tofu.membership_auc_min_k", "membership AUC by min-k", "lower", in_bars=False),
-    Measure("tofu.membership_auc_min_k_plus_plus", "membership AUC by min-k++", "lower", in_bars=False),
+    Measure("tofu.membership_auc_loss", "membership AUC by loss", "gold", in_bars=False),
+    Measure("tofu.membership_auc_zlib", "membership AUC by zlib", "gold", in_bars=False),
+    Measure("tofu.membership_auc_min_k", "membership AUC by min-k", "gold", in_bars=False),
+    Measure("tofu.membership_auc_min_k_plus_plus", "membership AUC by min-k++", "gold", in_bars=False),
     Measure("tofu.privleak", "privleak (percent; 0 is best)", "zero", in_bars=False),
 )

@@ -24,7 +24,10 @@ from pipeline.tokenizer import load_tokenizer
 from tests.project import DOCUMENT, LEARNING_RATE
 
 RUNTIME = RuntimeParams(micro_batch_tokens=128, logit_chunk=32)
-PARAMS = BaselineParams(learning_rate=LEARNING_RATE, epochs=2, passages_per_step=4, beta=0.5)
+PROMPTS = ("", "Complete the following passage about {name}.")
+PARAMS = BaselineParams(
+    learning_rate=LEARNING_RATE, epochs=2, passages_per_step=4, beta=0.5, retain_per_forget=1.0, prompts=PROMPTS
+)
 OBJECTIVES = ("gradient_ascent", "gradient_difference", "npo", "simnpo")
 
 

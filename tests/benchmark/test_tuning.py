@@ -73,6 +73,9 @@ def test_setting_is_measured_once_and_written_at_once(project: Path) -> None:
     both = list(tune(*arguments, seed=0, file=file))
     assert both[0]["kept"] == 0.125, "what stands in the file is not measured again"
     assert len(read_rows(file)) == 2 and both[1]["setting"] != both[0]["setting"]
+    again = list(tune(*arguments, seed=1, file=file))
+    assert again[0]["kept"] != 0.125, "another seed is another measurement"
+    assert len(read_rows(file)) == 2
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,7 @@ def test_setting_is_measured_once_and_written_at_once(project: Path) -> None:
         "{npo: {baseline.beta: 1}}",
         "{npo: {baseline.beta: []}}",
         "{npo: {distill.epochs: [1]}}",
+        "{npo: {teacher.names: [1]}}",
     ],
 )
 def test_fault_in_a_grid_is_told_with_its_method(project: Path, grids: str) -> None:
