@@ -1,5 +1,6 @@
 """A small project in a folder of its own: this code, the tiny model, a few texts. Stages run in it as a user runs them."""
 
+import importlib
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
@@ -132,3 +134,15 @@ def run(folder: Path, *command: str, check: bool = True) -> "subprocess.Complete
 def stage(folder: Path, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
     """Run ``python -m stages.WORDS`` in the project."""
     return run(folder, sys.executable, "-m", f"stages.{words[0]}", *words[1:], check=check)
+
+
+def invoke(*words: str) -> Result:
+    """Run ``python -m stages.WORDS`` in this process, in the current folder."""
+    return CliRunner().invoke(importlib.import_module(f"stages.{words[0]}").main, words[1:])
+
+
+def succeed(*words: str) -> Result:
+    """The same; its failure fails the test with all it printed."""
+    result = invoke(*words)
+    assert result.exit_code == 0, (words, result.output, result.exception)
+    return result

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.batching import batches
 from pipeline.device import pick_device
+from pipeline.model import generate_plainly, load_model
 from pipeline.params import RuntimeParams
-from pipeline.progress import quiet_libraries
 
 if TYPE_CHECKING:
     import torch
@@ -33,17 +33,10 @@ class FrozenModel:
     """The model in ``folder`` in float32 and in eval mode; its weights take no gradient."""
 
     def __init__(self, folder: Path, runtime: RuntimeParams) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM, GenerationConfig
-
-        quiet_libraries()
         self._max_tokens = runtime.micro_batch_tokens
         self.device = pick_device(runtime.device)
-        model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False)
-        self.model = model.eval().requires_grad_(False)
-        # As the engines do: what a model is set to do when it generates (a repetition penalty, say) is left aside.
-        self.model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
-        self.model.to(torch.device(self.device))
+        self.model = load_model(folder, self.device).requires_grad_(False)
+        generate_plainly(self.model)
 
     def embed(self, ids: Sequence[int]) -> "torch.Tensor":
         """What the model reads for ``ids``, [tokens, D]."""

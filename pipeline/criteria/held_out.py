@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.batching import batches, padded
 from pipeline.device import pick_device
 from pipeline.distill.loss import bucketed_kl
+from pipeline.model import load_model
 from pipeline.params import RuntimeParams
 from pipeline.prepare.passages import chat_passage
 from pipeline.segments import text_of
@@ -43,11 +44,9 @@ def teacher_kl(model: Path, shards: Path, runtime: RuntimeParams) -> float:
     """Mean KL(teacher || model) in nats over the positions of ``shards``, each read after the model's own chat prefix."""
     import pyarrow.parquet as pq
     import torch
-    from transformers import AutoModelForCausalLM
 
     device = pick_device(runtime.device)
-    network = AutoModelForCausalLM.from_pretrained(str(model), dtype=torch.float32, trust_remote_code=False).eval()
-    network.to(torch.device(device))
+    network = load_model(model, device)
     tokenizer = load_tokenizer(model)
     rows = pq.read_table(shards / "passages.parquet").to_pylist()
     prefixes = [tokenize(tokenizer, question_prefix(tokenizer, row["question"]))[0] for row in rows]

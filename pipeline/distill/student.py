@@ -12,7 +12,7 @@ from pipeline.batching import padded
 from pipeline.distill.loss import bucketed_kl
 from pipeline.errors import InputError
 from pipeline.fingerprint import TOKENIZER_FILES
-from pipeline.progress import quiet_libraries
+from pipeline.model import load_model
 from pipeline.teacher.shards import PassageTargets
 
 if TYPE_CHECKING:
@@ -25,13 +25,7 @@ class Student:
     """A causal model whose weights are trained in float32 (with bfloat16 autocast on CUDA)."""
 
     def __init__(self, folder: Path, device: str) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM
-
-        quiet_libraries()
-        model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False)
-        self.model: PreTrainedModel = model.train()
-        self.model.to(torch.device(device))
+        self.model: PreTrainedModel = load_model(folder, device).train()
         self.device = device
         self._source = folder
         self._check_head()

@@ -7,25 +7,18 @@ from pathlib import Path
 from pipeline.batching import batches, padded
 from pipeline.device import pick_device
 from pipeline.engines.interface import Progress, Scores
+from pipeline.model import generate_plainly, load_model
 from pipeline.params import RuntimeParams
-from pipeline.progress import quiet_libraries
 
 
 class TransformersEngine:
     """The model in ``folder`` in float32, in eval mode, on the device that ``runtime`` names."""
 
     def __init__(self, folder: Path, runtime: RuntimeParams) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM, GenerationConfig
-
-        quiet_libraries()
         self._max_tokens = runtime.micro_batch_tokens
         self._device = pick_device(runtime.device)
-        model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False)
-        self._model = model.eval()
-        # The model's own habits (a repetition penalty, say) would bend what it says; vLLM is not told of them either.
-        self._model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
-        self._model.to(torch.device(self._device))
+        self._model = load_model(folder, self._device)
+        generate_plainly(self._model)
 
     def score(self, sequences: Sequence[list[int]], top_k: int, progress: Progress | None = None) -> list[Scores]:
         """See Engine.score."""

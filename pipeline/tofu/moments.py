@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.device import pick_device
 from pipeline.finetune.answers import AnswerTokens
+from pipeline.model import load_model
 from pipeline.params import RuntimeParams
-from pipeline.progress import progress_bar, quiet_libraries
+from pipeline.progress import progress_bar
 from pipeline.tofu.membership import vocabulary_moments
 
 if TYPE_CHECKING:
@@ -30,14 +31,11 @@ class Moments:
 def answer_moments(model: Path, answers: Sequence[AnswerTokens], runtime: RuntimeParams) -> list[Moments]:
     """The moments of each of ``answers`` under the model in ``model``, in float32."""
     import torch
-    from transformers import AutoModelForCausalLM
 
     if not answers:
         return []
-    quiet_libraries()
     device = pick_device(runtime.device)
-    loaded = AutoModelForCausalLM.from_pretrained(str(model), dtype=torch.float32, trust_remote_code=False).eval()
-    loaded.to(torch.device(device))
+    loaded = load_model(model, device)
     moments = []
     with torch.inference_mode(), progress_bar(len(answers), "answer", "moments") as bar:
         for answer in answers:

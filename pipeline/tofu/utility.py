@@ -12,6 +12,7 @@ The harmonic mean of nine means, {retain, real authors, world facts} x {ROUGE-L 
   "arithmetic" the paper's.
 """
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -75,7 +76,7 @@ def harmonic_mean(values: Sequence[float]) -> float:
     """n / sum(1 / value), and its limit 0 where a value is 0. Raises ValueError for no values or one below 0 or NaN."""
     if len(values) == 0 or not all(value >= 0 for value in values):
         raise ValueError(f"a harmonic mean needs numbers of 0 or more, got {list(values)}")
-    return 0.0 if min(values) == 0 else len(values) / sum(1 / value for value in values)
+    return statistics.harmonic_mean(values)
 
 
 def split_means(scores: SplitScores, combination: Combination, *, among_answers: bool) -> dict[str, float]:

@@ -143,3 +143,11 @@ def test_no_shots_switch_it_off() -> None:
     attack = ManyShot("transformers", {})
     assert attack.switched_on(AttackParams(many_shot_shots=1))
     assert not attack.switched_on(AttackParams(many_shot_shots=0))
+
+
+def test_vllm_that_reads_the_shots_once_answers_as_transformers_does(tiny_model: Path) -> None:
+    params = AttackParams(many_shot_shots=2, max_new_tokens=6)
+    told = [
+        ManyShot(engine, {TARGET: FORMS}).run(tiny_model, FORGET, PAIRS, params, RUNTIME) for engine in ("transformers", "vllm")
+    ]
+    assert told[0] == told[1]

@@ -1,16 +1,14 @@
 """Every kind of method on the project's own data, from shards to table, on the small model."""
 
-import importlib
 import json
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from tests.project import LEARNING_RATE, make_project, set_params
+from tests.project import LEARNING_RATE, invoke, make_project, set_params, succeed
 
 TRAINED = {"learning_rate": LEARNING_RATE, "epochs": 1}
 TEACHER = {"engine": "transformers", "top_k": 16, "scored_top_k": 16}
@@ -32,12 +30,6 @@ PARAMS: dict[str, Any] = {
 }
 
 
-def run(*words: str) -> Result:
-    result = CliRunner().invoke(importlib.import_module(f"stages.{words[0]}").main, words[1:])
-    assert result.exit_code == 0, (words, result.output, result.exception)
-    return result
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """The project after every stage of the benchmark."""
@@ -49,15 +41,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage in ("base", "prepare", "elicit", "teacher"):
-            run(stage)
-        run("held_out", "project")
+            succeed(stage)
+        succeed("held_out", "project")
         for method in ("whp", "prompt_distill"):
-            run("method_teacher", "project", method)
-        run("criteria", "project", "base")
+            succeed("method_teacher", "project", method)
+        succeed("criteria", "project", "base")
         for method in PARAMS["methods"]:
-            run("unlearn", "project", method, "--seed", "1")
-            run("criteria", "project", method, "--seed", "1")
-        run("benchmark_table", "project")
+            succeed("unlearn", "project", method, "--seed", "1")
+            succeed("criteria", "project", method, "--seed", "1")
+        succeed("benchmark_table", "project")
     return folder / "benchmarks/project"
 
 
@@ -107,16 +99,16 @@ def test_same_seed_makes_the_same_model_and_another_seed_another(finished: Path,
     monkeypatch.chdir(finished.parent.parent)
     weights = finished / "models/npo-1/model.safetensors"
     before = weights.read_bytes()
-    run("unlearn", "project", "npo", "--seed", "1")
+    succeed("unlearn", "project", "npo", "--seed", "1")
     assert weights.read_bytes() == before
-    run("unlearn", "project", "npo", "--seed", "2")
+    succeed("unlearn", "project", "npo", "--seed", "2")
     assert (finished / "models/npo-2/model.safetensors").read_bytes() != before
 
 
 def test_method_without_its_shards_says_what_is_missing(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(finished.parent.parent)
     (finished / "teacher/whp").rename(finished / "teacher/away")
-    result = CliRunner().invoke(importlib.import_module("stages.unlearn").main, ["project", "whp"])
+    result = invoke("unlearn", "project", "whp")
     (finished / "teacher/away").rename(finished / "teacher/whp")
     assert result.exit_code == 2
     assert "teacher/whp" in result.output

@@ -1,6 +1,5 @@
 """TOFU on the small model, from the benchmark's files to the table: learn, forget, measure against the gold standard."""
 
-import importlib
 import json
 import shutil
 from pathlib import Path
@@ -8,11 +7,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from pipeline.tables import read_passages
-from tests.project import LEARNING_RATE, make_project, set_params
+from tests.project import LEARNING_RATE, invoke, make_project, set_params, succeed
 from tests.tofu.benchmark import write_benchmark
 
 TEACHER = {
@@ -29,16 +27,6 @@ METHODS: dict[str, Any] = {
     "gradient_difference": {"baseline": {"objective": "gradient_difference", **TRAINED}},
     "prompting": {"prompting": {}},
 }
-
-
-def invoke(*words: str) -> Result:
-    return CliRunner().invoke(importlib.import_module(f"stages.{words[0]}").main, words[1:])
-
-
-def run(*words: str) -> Result:
-    result = invoke(*words)
-    assert result.exit_code == 0, (words, result.output, result.exception)
-    return result
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +47,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
         YAML().dump(params, stream)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        run("base")
-        run("benchmark_prepare", "tofu")
+        succeed("base")
+        succeed("benchmark_prepare", "tofu")
         for part in ("target", "retain_only"):
-            run("finetune", "tofu", part)
-        run("method_teacher", "tofu", "teacher_student")
-        run("tofu", "tofu", "retain_only")
-        run("tofu", "tofu", "base")
+            succeed("finetune", "tofu", part)
+        succeed("method_teacher", "tofu", "teacher_student")
+        succeed("tofu", "tofu", "retain_only")
+        succeed("tofu", "tofu", "base")
         for method in METHODS:
-            run("unlearn", "tofu", method)
-            run("tofu", "tofu", method)
-        run("benchmark_table", "tofu")
+            succeed("unlearn", "tofu", method)
+            succeed("tofu", "tofu", method)
+        succeed("benchmark_table", "tofu")
     return folder / "benchmarks/tofu"
 
 
@@ -108,7 +96,7 @@ def test_retain_passages_are_trained_rows_that_are_not_asked(finished: Path) -> 
 def test_without_the_gold_standard_forget_quality_is_left_out(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(finished.parent.parent)
     shutil.move(finished / "runs/retain_only-0", finished / "away")
-    told = run("tofu", "tofu", "base").output
+    told = succeed("tofu", "tofu", "base").output
     shutil.move(finished / "away", finished / "runs/retain_only-0")
     assert "left out: tofu.forget_quality" in told and "retain" in told
 

@@ -1,0 +1,29 @@
+"""The model of a folder as transformers gives it, the same way wherever one is scored, asked or trained."""
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.progress import quiet_libraries
+
+
+def load_model(folder: Path, device: str) -> Any:
+    """The causal model in ``folder``, in float32 and eval mode, on ``device``.
+
+    A PreTrainedModel that generates; transformers has no one type that says both.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    quiet_libraries()
+    model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False)
+    return model.to(torch.device(device)).eval()
+
+
+def generate_plainly(model: Any) -> None:
+    """Leave of the model's generation settings only the end of sequence.
+
+    Its own habits (a repetition penalty, say) would bend what it says; vLLM is not told of them either.
+    """
+    from transformers import GenerationConfig
+
+    model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
