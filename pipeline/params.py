@@ -70,6 +70,7 @@ class TeacherParams:
     engine: Literal["vllm", "transformers"] = "vllm"
     top_k: int = bounded(128, at_least=1)  # K, kept after averaging
     scored_top_k: int = bounded(128, at_least=1)  # k, asked of the engine for each name; k >= K
+    base_top_k: int = bounded(32, at_least=0)  # so many of the K are what the base model finds most probable there
     passages_per_shard: int = bounded(8, at_least=1)
     own_name: bool = False  # teach the tokens inside a mention that nothing has led up to (TOFU)
     names: int = bounded(20, at_least=1)  # N

@@ -2,7 +2,7 @@
 
 python -m stages.fidelity
 
-Says what the cut to the K most probable tokens costs (total variation, KL, gradient), for the shards as written and for
+Says what the cut to K tokens costs (total variation, KL, gradient), for the shards as written and for
 other K, how many positions the alignment loses, and how far the two engines agree. Writes evaluation/fidelity.json.
 """
 

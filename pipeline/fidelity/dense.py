@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pipeline.fidelity.scoring import DenseScores
 from pipeline.params import TeacherParams
 from pipeline.teacher.counterfactuals import RenderedPassage, mention_tokens, named_boundaries, penalised_probs
+from pipeline.teacher.own_name import OwnName
 from pipeline.teacher.reverse_swap import swap_back
 
 if TYPE_CHECKING:
@@ -59,10 +60,14 @@ class DenseAverage:
                 probs_TV = penalised_probs(alone, ids_TV[None], probs_TV[None], self._params.name_penalty)[0]
             self._before_NTS[name] = probs_TV[:, self._tokens_S]
             self._sum_TV[:aligned] += probs_TV
-            return
-        own = rendered.own_name
-        assert own is not None
-        for row, place in np.argwhere(own.rendering_NT == name - len(rendered.scored)):
+        elif rendered.own_name:  # from the base's rendering, the last, nothing is averaged
+            self._add_own_name(rendered.own_name, scores, name - len(rendered.scored))
+
+    def _add_own_name(self, own: OwnName, scores: DenseScores, rendering: int) -> None:
+        import numpy as np
+
+        aligned = self._rendered.alignment.positions.shape[1]
+        for row, place in np.argwhere(own.rendering_NT == rendering):
             position = own.positions_NT[row, place] - scores.top.first_row
             self._sum_TV[aligned + place] += np.exp(scores.logprobs_RV[position].astype(np.float64))
 

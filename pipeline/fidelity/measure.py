@@ -46,7 +46,7 @@ class Cut:
 
     def teach(self, rendered: RenderedPassage, scores: Sequence[TextScores], params: TeacherParams) -> TaughtPassage:
         """The teacher's own path, from ``scores`` that may hold more tokens than an engine would give under this cut."""
-        fewer = [replace(s, top_ids=s.top_ids[:, : self.scored], top_logprobs=s.top_logprobs[:, : self.scored]) for s in scores]
+        fewer = [one.cut(self.scored) for one in scores]
         return teach(rendered, fewer, replace(params, top_k=self.kept, scored_top_k=self.scored))
 
 

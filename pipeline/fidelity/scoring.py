@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.batching import batches
 from pipeline.teacher.rendering import Rendering
-from pipeline.teacher.scores import TextScores
+from pipeline.teacher.scores import TextScores, first_row, text_scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ class DenseScores:
 
     rendering: int  # place in the list that was scored
     logprobs_RV: "np.ndarray"  # float32
-    top: TextScores  # the k most probable, as an engine gives them
+    top: TextScores  # what an engine gives of them
 
 
 def dense_scores(
@@ -39,10 +39,11 @@ def dense_scores(
         with torch.no_grad():
             hidden_BLD = model.base_model(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False).last_hidden_state
         for row, index in enumerate(batch):
-            first = max(renderings[index].prefix_length - 1, 0)
+            first = first_row(renderings[index])
             with torch.no_grad():
                 logits_RV = model.get_output_embeddings()(hidden_BLD[row, first : len(rows[row]) - 1])
                 logprobs_RV = logits_RV.float().log_softmax(-1)
                 values_Rk, top_Rk = logprobs_RV.topk(top_k, dim=-1)
-            top = TextScores(first, top_Rk.int().cpu().numpy(), values_Rk.cpu().numpy())
+                own_R = logprobs_RV.gather(1, rows[row][first + 1 :, None].to(model.device))[:, 0]
+            top = text_scores(renderings[index], own_R.cpu().numpy(), top_Rk.int().cpu().numpy(), values_Rk.cpu().numpy())
             yield DenseScores(index, logprobs_RV.cpu().numpy(), top)

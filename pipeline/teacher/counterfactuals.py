@@ -43,11 +43,12 @@ class RenderedPassage:
     stand_ins: list[StandIn]  # N; none where the passage is scored as it stands
     named_before: bool  # whether the prompt or the question has named the target
     own_name: OwnName | None
+    base: Rendering | None  # the original, where it is scored too: see kept_tokens
 
     @property
     def renderings(self) -> list[Rendering]:
-        """All that the engine has to score, those of the own name last."""
-        return [*self.scored, *(self.own_name.renderings if self.own_name else [])]
+        """All that the engine has to score: under the names, those of the own name, the base's."""
+        return [*self.scored, *(self.own_name.renderings if self.own_name else []), *([self.base] if self.base else [])]
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class Renderer:
             return self._as_it_stands(passage, original, original)
         if self._system_prompt:
             prefix = passage_prefix(self._tokenizer, passage, prompt, passage.target, {}, self._system_prompt)
-            return self._as_it_stands(passage, original, render(self._tokenizer, passage.segments, {}, prefix))
+            prompted = render(self._tokenizer, passage.segments, {}, prefix)
+            return self._as_it_stands(passage, original, prompted, self._base(original))
         stand_ins = self._stand_ins[passage.target]
         named = any(segment.mention for segment in passage.question) if passage.format == "chat" else bool(prompt)
         scored = [under(stand_in.name.name, stand_in.name.replacements) for stand_in in stand_ins]
@@ -98,11 +100,18 @@ class Renderer:
         own = None
         if mention is not None:
             own = teach_own_name(self._tokenizer, original, passage, mention, [s.name for s in stand_ins])
-        return RenderedPassage(passage, original, scored, align([original, *scored], passage.segments), stand_ins, named, own)
+        alignment, base = align([original, *scored], passage.segments), self._base(original)
+        return RenderedPassage(passage, original, scored, alignment, stand_ins, named, own, base)
 
-    def _as_it_stands(self, passage: Passage, original: Rendering, scored: Rendering) -> RenderedPassage:
+    def _base(self, original: Rendering) -> Rendering | None:
+        return original if self._params.base_top_k and self._params.targets == "soft" else None
+
+    def _as_it_stands(
+        self, passage: Passage, original: Rendering, scored: Rendering, base: Rendering | None = None
+    ) -> RenderedPassage:
         """Scored once, with nothing replaced."""
-        return RenderedPassage(passage, original, [scored], align([original, scored], passage.segments), [], True, None)
+        alignment = align([original, scored], passage.segments)
+        return RenderedPassage(passage, original, [scored], alignment, [], True, None, base)
 
 
 def unlearning_prompt(template: str, targets: Iterable[str]) -> str:
@@ -131,12 +140,32 @@ def teach(rendered: RenderedPassage, scores: Sequence[TextScores], params: Teach
                 params.reverse_swap,
             )
             swapped_T = moved_NT.mean(0)
-    positions, averaged = alignment.positions[0], average(ids_NTk, probs_NTk, params.top_k)
+    positions = alignment.positions[0]
+    averaged = average(ids_NTk, probs_NTk, params.top_k, kept_tokens(rendered, scores, params, positions))
     if rendered.own_name and len(rendered.own_name.positions):
         positions, averaged, swapped_T = _with_own_name(rendered, scores, params, positions, averaged, swapped_T)
     # A retain passage is there to stay as it is, so its targets are never hardened.
     hard = params.targets == "hard" and rendered.passage.kind == "forget"
     return TaughtPassage(positions, hardened(averaged) if hard else averaged, swapped_T)
+
+
+def kept_tokens(
+    rendered: RenderedPassage, scores: Sequence[TextScores], params: TeacherParams, positions: "np.ndarray"
+) -> "np.ndarray":
+    """Tokens that are among the K at ``positions`` of the original, however improbable the average makes them: int32 [T, M].
+
+    They are what the student says there before it has learnt anything: the document's own next token, whose mass is known
+    exactly, and the ``base_top_k`` most probable tokens of the base model on the original text. What is to be forgotten is
+    mostly one of them and, with nobody else to say it, mostly not among the K most probable. In the tail's bucket the loss
+    could not tell a student that still says it from one that spreads the tail. At most half of the K, the own token first.
+    """
+    import numpy as np
+
+    following_T = np.array(rendered.original.input_ids, dtype=np.int32)[positions + 1]
+    parts = [following_T[:, None]]
+    if rendered.base:
+        parts.append(scores[-1].most_probable(positions, params.base_top_k))
+    return np.concatenate(parts, axis=1)[:, : max(1, params.top_k // 2)]
 
 
 def _stacked(parts: "Sequence[tuple[np.ndarray, np.ndarray]]") -> "tuple[np.ndarray, np.ndarray]":
@@ -205,7 +234,7 @@ def _with_own_name(
         for row_r, row_p in zip(own.rendering_NT, own.positions_NT, strict=True)
     ]
     ids_NTk, probs_NTk = np.stack([ids[:, 0] for ids, _ in parts]), np.stack([probs[:, 0] for _, probs in parts])
-    more = average(ids_NTk, probs_NTk, params.top_k)
+    more = average(ids_NTk, probs_NTk, params.top_k, kept_tokens(rendered, scores, params, own.positions))
     both = np.concatenate([positions, own.positions])
     order = np.argsort(both, kind="stable")
 

@@ -7,7 +7,7 @@ N may differ from fresh ones in the last bits; where bytes matter, keep none (``
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,18 +22,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TextScores:
-    """The k most probable next tokens at each place of a rendering from ``first_row`` on."""
+    """The text's own next token and the k most probable ones at each place of a rendering from ``first_row`` on.
+
+    No token has mass twice: where the own one is among the k, its entry there has a log-probability of minus infinity.
+    """
 
     first_row: int
-    top_ids: "np.ndarray"  # int32 [rows, k]
-    top_logprobs: "np.ndarray"  # float32 [rows, k], nats
+    ids: "np.ndarray"  # int32 [rows, 1 + k], the own token first, then the k, most probable first
+    logprobs: "np.ndarray"  # float32 [rows, 1 + k], nats
 
     def at(self, positions: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
-        """(ids [T, k], probabilities [T, k], float64) after the tokens at ``positions``."""
+        """(ids [T, 1 + k], probabilities [T, 1 + k], float64) after the tokens at ``positions``."""
         import numpy as np
 
         rows = positions - self.first_row
-        return self.top_ids[rows], np.exp(self.top_logprobs[rows].astype(np.float64))
+        return self.ids[rows], np.exp(self.logprobs[rows].astype(np.float64))
+
+    def most_probable(self, positions: "np.ndarray", count: int) -> "np.ndarray":
+        """The ``count`` most probable tokens (k at most) after the tokens at ``positions``, int32 [T, count]."""
+        return self.ids[positions - self.first_row, 1 : 1 + count]
+
+    def cut(self, top_k: int) -> "TextScores":
+        """The scores as an engine gives them that is asked for ``top_k`` of these tokens."""
+        return replace(self, ids=self.ids[:, : 1 + top_k], logprobs=self.logprobs[:, : 1 + top_k])
+
+
+def text_scores(
+    rendering: Rendering, next_logprobs: "np.ndarray", top_ids: "np.ndarray", top_logprobs: "np.ndarray"
+) -> TextScores:
+    """What an engine said of ``rendering`` (see engines.interface.Scores), given for the rows of the text alone."""
+    import numpy as np
+
+    first = first_row(rendering)
+    own_ids = np.array(rendering.input_ids[first + 1 :], dtype=np.int32)[:, None]
+    others = np.where(top_ids == own_ids, np.float32(-np.inf), top_logprobs)
+    ids, logprobs = np.concatenate([own_ids, top_ids], axis=1), np.concatenate([next_logprobs[:, None], others], axis=1)
+    return TextScores(first, ids, logprobs)
 
 
 class ScoreStore:
@@ -74,33 +98,31 @@ class ScoreStore:
                 results.append(fresh[key])
             else:
                 tensors = loaded[self._files[key]]
-                results.append(TextScores(_first_row(rendering), tensors[f"{key}.ids"], tensors[f"{key}.logprobs"]))
+                results.append(TextScores(first_row(rendering), tensors[f"{key}.ids"], tensors[f"{key}.logprobs"]))
         return results
 
     def _ask(self, missing: dict[str, Rendering], progress: Progress) -> dict[str, TextScores]:
-        import numpy as np
         from safetensors.numpy import save_file
 
         self._engine = self._engine or self._open()
         scores = self._engine.score([r.input_ids for r in missing.values()], self._top_k, progress)
         fresh = {}
-        for (key, rendering), score in zip(missing.items(), scores, strict=True):
-            first = _first_row(rendering)
-            parts = (np.ascontiguousarray(part[first:]) for part in (score.top_ids, score.top_logprobs))
-            fresh[key] = TextScores(first, *parts)
+        for (key, rendering), said in zip(missing.items(), scores, strict=True):
+            rows = slice(first_row(rendering), None)
+            fresh[key] = text_scores(rendering, said.next_logprobs[rows], said.top_ids[rows], said.top_logprobs[rows])
         if self._folder:
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / f"{sha256(''.join(sorted(fresh)).encode()).hexdigest()[:32]}.safetensors"
             partial = path.with_suffix(".partial")
-            tensors = {f"{key}.ids": s.top_ids for key, s in fresh.items()}
+            tensors = {f"{key}.ids": s.ids for key, s in fresh.items()}
             with room_on_disk(path):
-                save_file(tensors | {f"{key}.logprobs": s.top_logprobs for key, s in fresh.items()}, partial)
+                save_file(tensors | {f"{key}.logprobs": s.logprobs for key, s in fresh.items()}, partial)
             partial.replace(path)
             self._files.update(dict.fromkeys(fresh, path))
         return fresh
 
 
-def _first_row(rendering: Rendering) -> int:
+def first_row(rendering: Rendering) -> int:
     """The row about the first token of the text: that of the prefix's last token."""
     return max(rendering.prefix_length - 1, 0)
 
@@ -108,5 +130,5 @@ def _first_row(rendering: Rendering) -> int:
 def _key(rendering: Rendering) -> str:
     import numpy as np
 
-    ids = np.asarray([_first_row(rendering), *rendering.input_ids], dtype=np.int64)
+    ids = np.asarray([first_row(rendering), *rendering.input_ids], dtype=np.int64)
     return sha256(ids.tobytes()).hexdigest()[:32]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.teacher.counterfactuals import RenderedPassage, TaughtPassage
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 FOOTER_KEY = b"obliviate"
 _DICTIONARY = ["target", "kind", "token", "next_token"]
 _SPLIT = ["teacher_ids.list.element", "teacher_logprobs.list.element"]

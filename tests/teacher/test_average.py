@@ -59,6 +59,17 @@ def test_masses_of_an_id_that_stands_twice_add() -> None:
     np.testing.assert_allclose(np.exp(result.tail_logprob), [0.25])
 
 
+def test_chosen_tokens_are_kept_whatever_their_mass() -> None:
+    ids = np.array([[[9, 4, 7, 2]], [[9, 4, 7, 3]]], dtype=np.int32)
+    probs = np.array([[[0.4, 0.3, 0.2, 0.1]], [[0.4, 0.3, 0.2, 0.08]]])
+    result = average(ids, probs, 4, np.array([[3, 11, 3]]))
+    assert result.ids.tolist() == [[9, 4, 3, 11]], "two that were chosen, the two most probable others"
+    np.testing.assert_allclose(np.exp(result.logprobs), [[0.4, 0.3, 0.04, 0.0]], atol=1e-11)
+    np.testing.assert_allclose(np.exp(result.tail_logprob), [0.26])
+    same = average(ids, probs, 4, np.array([[9]]))
+    np.testing.assert_array_equal(same.ids, average(ids, probs, 4).ids)
+
+
 def test_ties_are_broken_by_id() -> None:
     ids = np.array([[[9, 4, 7, 2]]], dtype=np.int32)
     assert average(ids, np.full((1, 1, 4), 0.25), 4).ids.tolist() == [[2, 4, 7, 9]]

@@ -12,7 +12,7 @@ from pipeline.tables import CounterfactualName, Passage
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, TaughtPassage, teach
 from pipeline.teacher.rendering import Rendering
 from pipeline.teacher.reverse_swap import first_token
-from pipeline.teacher.scores import TextScores
+from pipeline.teacher.scores import TextScores, first_row, text_scores
 from tests.tiny import train_byte_bpe
 
 TOKENIZER = train_byte_bpe()
@@ -23,7 +23,7 @@ NAMES = {
         for name in ("Tobias Renwick", "Edwin Calloway")
     ]
 }
-PARAMS = TeacherParams(names=2, top_k=4, scored_top_k=4)
+PARAMS = TeacherParams(names=2, top_k=8, scored_top_k=8, base_top_k=0)
 PROMPT = "Complete the following passage about {name}."
 TEXT = "The tides rose. Orla Brennick saw that Brennick was late."
 FULL_STOP = TOKENIZER.convert_tokens_to_ids(".")
@@ -39,9 +39,11 @@ def rendered(passage: Passage, prompt: str = "", params: TeacherParams = PARAMS)
 
 def constant(rendering: Rendering, masses: dict[int, float]) -> TextScores:
     """The same distribution at every place."""
-    rows = len(rendering.input_ids) - 1
-    ids = np.tile(np.array(list(masses), dtype=np.int32), (rows, 1))
-    return TextScores(0, ids, np.tile(np.log(np.array(list(masses.values()), dtype=np.float32)), (rows, 1)))
+    following = rendering.input_ids[first_row(rendering) + 1 :]
+    ids = np.tile(np.array(list(masses), dtype=np.int32), (len(following), 1))
+    logprobs = np.tile(np.log(np.array(list(masses.values()), dtype=np.float32)), (len(following), 1))
+    own = np.log(np.array([masses.get(token, 1e-6) for token in following], dtype=np.float32))
+    return text_scores(rendering, own, ids, logprobs)
 
 
 def mass(taught: TaughtPassage, token: int) -> np.ndarray:
@@ -142,9 +144,39 @@ def test_retain_passage_is_scored_once_as_it_stands_and_never_hardened() -> None
     assert own.scored == [own.original]
     assert "passage about Skell." in own.original.text
     taught = teach(own, [constant(own.original, {3: 0.6, 4: 0.2, 5: 0.1, 6: 0.05})], params)
-    assert taught.averaged.ids.tolist() == [[3, 4, 5, 6]] * len(taught.positions)
-    np.testing.assert_allclose(np.exp(taught.averaged.logprobs[0]), [0.6, 0.2, 0.1, 0.05], rtol=1e-5)
+    assert taught.averaged.ids[:, :4].tolist() == [[3, 4, 5, 6]] * len(taught.positions)
+    np.testing.assert_allclose(np.exp(taught.averaged.logprobs[0, :4]), [0.6, 0.2, 0.1, 0.05], rtol=1e-5)
     assert (taught.swapped_mass == 0).all()
+
+
+def test_own_token_and_those_of_the_base_are_kept_however_improbable() -> None:
+    """A fact about the target: the text says it, the base knows it, and nobody else's teacher lists it."""
+    params = replace(PARAMS, top_k=6, base_top_k=2)
+    own = rendered(document(), PROMPT, params)
+    assert own.base == own.original
+    common = dict.fromkeys((300, 301, 302, 303, 304, 305), 0.15)
+    scores = [*(constant(r, common) for r in own.scored), constant(own.original, {310: 0.6, 311: 0.2, 312: 0.1})]
+    averaged = teach(own, scores, params).averaged
+    following = np.array(own.original.input_ids)[own.alignment.positions[0] + 1]
+    listed = np.isin(following, [*common, 310, 311])
+    assert not listed.any()
+    for token, logprob in ((following, np.log(1e-6)), (310, np.log(1e-12)), (311, np.log(1e-12))):
+        hit = averaged.ids == np.broadcast_to(token, following.shape)[:, None]
+        assert (hit.sum(1) == 1).all()
+        literal = ~own.alignment.begins_mention.any(0)
+        np.testing.assert_allclose(averaged.logprobs[hit][literal], logprob, rtol=1e-4)
+    assert not (averaged.ids == 312).any()
+    assert (np.isin(averaged.ids, list(common)).sum(1) == 3).all()
+
+
+def test_base_tokens_fill_at_most_half_of_the_kept() -> None:
+    params = replace(PARAMS, top_k=4, base_top_k=4)
+    own = rendered(document(), PROMPT, params)
+    common = dict.fromkeys((300, 301, 302, 303), 0.2)
+    scores = [*(constant(r, common) for r in own.scored), constant(own.original, {310: 0.6, 311: 0.2, 312: 0.1})]
+    ids = teach(own, scores, params).averaged.ids
+    assert (np.isin(ids, list(common)).sum(1) == 2).all()
+    assert (ids == 310).any(1).all()
 
 
 def test_untrained_text_is_read_and_not_trained() -> None:

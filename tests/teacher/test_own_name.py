@@ -121,7 +121,7 @@ def test_not_taught_where_the_name_was_said_before_or_never(
     rendered, result = taught(engine, tiny_model, own, params(), prompt)
     _, without = taught(engine, tiny_model, own, params(own_name=False), prompt)
     assert rendered.own_name is None
-    assert rendered.renderings == rendered.scored
+    assert rendered.renderings == [*rendered.scored, rendered.original]
     np.testing.assert_array_equal(result.positions, without.positions)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.engines.interface import Progress, Scores
 from pipeline.teacher.rendering import Rendering
-from pipeline.teacher.scores import ScoreStore
+from pipeline.teacher.scores import ScoreStore, text_scores
 
 K = 3
 
@@ -26,7 +26,9 @@ class Counting:
         results = []
         for ids in sequences:
             top = np.array([[100 * ids[t] + rank for rank in range(top_k)] for t in range(len(ids) - 1)], dtype=np.int32)
-            results.append(Scores(np.zeros(len(ids) - 1, dtype=np.float32), top, -np.log1p(top.astype(np.float32))))
+            results.append(
+                Scores(np.full(len(ids) - 1, np.log(0.25), dtype=np.float32), top, -np.log1p(top.astype(np.float32)))
+            )
         return results
 
 
@@ -47,15 +49,29 @@ def test_rows_of_the_text_are_found_by_position(tmp_path: Path) -> None:
     (scores,) = store(tmp_path, Counting()).score([TWO], lambda _: None)
     assert scores.first_row == 1
     ids, probs = scores.at(np.array([1, 3]))
-    assert ids.tolist() == [[600, 601, 602], [800, 801, 802]]
+    assert ids.tolist() == [[7, 600, 601, 602], [9, 800, 801, 802]]
     assert probs.dtype == np.float64
-    np.testing.assert_allclose(probs, 1 / (1 + ids), rtol=1e-5)
+    np.testing.assert_allclose(probs[:, 1:], 1 / (1 + ids[:, 1:]), rtol=1e-5)
+    np.testing.assert_allclose(probs[:, 0], 0.25, rtol=1e-5)
+
+
+def test_own_token_has_its_mass_once() -> None:
+    top = np.array([[3, 5, 7], [9, 4, 2]], dtype=np.int32)
+    logprobs = np.log(np.array([[0.5, 0.2, 0.1], [0.6, 0.2, 0.1]], dtype=np.float32))
+    scores = text_scores(rendering(1, 2, 5, 8), np.log(np.array([0.2, 0.01], dtype=np.float32)), top, logprobs)
+    ids, probs = scores.at(np.array([1, 2]))
+    assert ids.tolist() == [[5, 3, 5, 7], [8, 9, 4, 2]]
+    np.testing.assert_allclose(probs, [[0.2, 0.5, 0.0, 0.1], [0.01, 0.6, 0.2, 0.1]], rtol=1e-6)
+    assert scores.most_probable(np.array([2, 1]), 2).tolist() == [[9, 4], [3, 5]]
+    ids, probs = scores.cut(1).at(np.array([1]))
+    assert ids.tolist() == [[5, 3]], "an engine that is asked for fewer still gives the own token"
+    np.testing.assert_allclose(probs, [[0.2, 0.5]], rtol=1e-6)
 
 
 def test_text_without_a_prefix_is_known_from_its_second_token() -> None:
     (scores,) = store(None, Counting()).score([rendering(1, 2, 3, prefix=0)], lambda _: None)
     assert scores.first_row == 0
-    assert scores.top_ids.shape == (2, K)
+    assert scores.ids.shape == (2, 1 + K)
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -70,9 +86,9 @@ def test_what_is_kept_is_not_asked_again(tmp_path: Path, keep: bool) -> None:
     assert len(engine.asked) == (2 if keep else 4)
     for one, other in zip(first, reversed(second), strict=True):
         assert one.first_row == other.first_row
-        assert one.top_ids.dtype == other.top_ids.dtype
-        np.testing.assert_array_equal(one.top_ids, other.top_ids)
-        np.testing.assert_array_equal(one.top_logprobs, other.top_logprobs)
+        assert one.ids.dtype == other.ids.dtype
+        np.testing.assert_array_equal(one.ids, other.ids)
+        np.testing.assert_array_equal(one.logprobs, other.logprobs)
     assert (list(tmp_path.iterdir()) != []) == keep
 
 
@@ -90,7 +106,7 @@ def test_only_what_is_missing_is_asked_once_and_the_engine_opened_when_needed(tm
     assert not opened
     results = again.score([THREE, ONE, TWO, THREE], lambda _: None)
     assert engine.asked == [ONE.input_ids, THREE.input_ids, TWO.input_ids]
-    assert [r.top_ids[0, 0] for r in results] == [200, 200, 600, 200]
+    assert [r.ids[0, 1] for r in results] == [200, 200, 600, 200]
     assert len(opened) == 1
 
 
@@ -111,7 +127,7 @@ def test_file_cut_short_is_scored_again(tmp_path: Path, length: int) -> None:
     assert (again.has(ONE), again.has(TWO)) == (False, True)
     (result,) = again.score([ONE], lambda _: None)
     assert engine.asked == [ONE.input_ids, TWO.input_ids, ONE.input_ids]
-    np.testing.assert_array_equal(result.top_logprobs, wanted.top_logprobs)
+    np.testing.assert_array_equal(result.logprobs, wanted.logprobs)
     assert path.read_bytes() == data
 
 
