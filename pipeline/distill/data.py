@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import InputError
 from pipeline.fingerprint import model_fingerprint, tokenizer_fingerprint
 from pipeline.params import DistillParams
-from pipeline.teacher.shards import PassageTargets, read_manifest, read_shard, shard_paths
+from pipeline.teacher.shards import PassageTargets, command_for, read_manifest, read_shard, shard_paths
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ def check_same_model(teacher: Path, model: Path) -> None:
         if manifest[f"{what}_fingerprint"] != fingerprint(model):
             raise InputError(
                 f"{teacher}/manifest.json: the shards were made with another {what} than the one in {model}; make them anew "
-                "(dvc repro teacher), or bring that model back."
+                f"({command_for(teacher)}), or bring that model back."
             )
 
 

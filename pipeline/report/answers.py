@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.paths import EVALUATION
-from pipeline.report.sources import BASE, BENCHMARKS, EVALUATE, benchmark_command, left_out
+from pipeline.report.sources import BASE, EVALUATE, benchmark_command, left_out, title_of
 
 QUESTION = ("split", "target", "question", "answer")
 MEASURES = ("rouge_l_recall", "probability", "leak", "quality", "unavailable")
@@ -29,13 +29,13 @@ def answer_sets(root: Path, tables: Mapping[str, Mapping[str, Any]]) -> list[dic
             left_out(f"{EVALUATION}/{BASE}/answers.parquet", EVALUATE),
         )
     ]
-    for name, title in BENCHMARKS.items():
+    for name, table in tables.items():
         runs = root / "benchmarks" / name / "runs"
         found = [path.name.removesuffix(_SEED) for path in sorted(runs.glob(f"*{_SEED}"))]
-        methods = dict.fromkeys([*tables[name].get("methods", []), *found])
+        methods = dict.fromkeys([*table.get("methods", []), *found])
         files = {method: runs / f"{method}{_SEED}" / "answers.parquet" for method in methods}
         missing = left_out(f"benchmarks/{name}/runs/METHOD{_SEED}/answers.parquet", benchmark_command(name))
-        sets.append(_answer_set(name, title, files, missing))
+        sets.append(_answer_set(name, title_of(name), files, missing))
     return sets
 
 

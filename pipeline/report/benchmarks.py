@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from pipeline.errors import InputError
-from pipeline.report.sources import BENCHMARKS, benchmark_command, left_out, read_object
+from pipeline.report.sources import benchmark_command, benchmark_names, left_out, read_object
 
 _REQUIRED = ("methods", "seeds", "measures", "values")
 
 
 def benchmark_tables(root: Path) -> dict[str, dict[str, Any]]:
     """{benchmark: its table, or what is left out}. Raises InputError for a table that lacks a part."""
-    return {name: _table(root / "benchmarks" / name / "table.json", name) for name in BENCHMARKS}
+    return {name: _table(root / "benchmarks" / name / "table.json", name) for name in benchmark_names(root)}
 
 
 def _table(path: Path, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.paths import CURVE_FILE
-from pipeline.report.sources import BENCHMARKS, DISTILL, SWEEP, benchmark_command, left_out
+from pipeline.report.sources import DISTILL, SWEEP, benchmark_command, benchmark_names, left_out, title_of
 
 _POINTS = 200  # of a curve that is drawn; more can't be told apart at its width
 Row = dict[str, float | None]
@@ -31,14 +31,14 @@ def curves(root: Path) -> list[dict[str, Any]]:
     path = root / CURVE_FILE
     run = {"runs": [_curve("student", 0, path)]} if path.exists() else left_out(str(CURVE_FILE), DISTILL)
     found: list[dict[str, Any]] = [{"source": "run", "title": "This run", **run}]
-    for name, title in BENCHMARKS.items():
+    for name in benchmark_names(root):
         runs = []
         for file in sorted((root / "benchmarks" / name / "runs").glob("*-*/curve.csv")):
             method, _, seed = file.parent.name.rpartition("-")
             runs.append(_curve(method, int(seed) if seed.isdecimal() else 0, file))
         trained = [run for run in runs if run["rows"]]
         missing = left_out(f"benchmarks/{name}/runs/METHOD-SEED/curve.csv", benchmark_command(name))
-        found.append({"source": name, "title": title, **({"runs": trained} if trained else missing)})
+        found.append({"source": name, "title": title_of(name), **({"runs": trained} if trained else missing)})
     return found
 
 

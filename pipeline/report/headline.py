@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.report.benchmarks import has_value
-from pipeline.report.sources import BASE, BENCHMARKS, OURS
+from pipeline.report.sources import BASE, OURS, title_of
 
 Card = dict[str, str]
 
@@ -45,7 +45,7 @@ def _cards(name: str, table: Mapping[str, Any]) -> list[Card]:
         rivals = {method for heights in bars.values() for method in heights} - {BASE}
         first = sum(heights[OURS] >= max(h for m, h in heights.items() if m != BASE) for heights in bars.values())
         meaning = f"in which {OURS.replace('_', ' ')} has the highest bar of {len(rivals)} methods, the base aside"
-        cards.append({"value": f"{first} of {len(bars)}", "label": f"{BENCHMARKS[name]}: criteria led", "meaning": meaning})
+        cards.append({"value": f"{first} of {len(bars)}", "label": f"{title_of(name)}: criteria led", "meaning": meaning})
     measures = {measure["key"]: measure for measure in table.get("measures", [])}
     for key in dict.fromkeys(table.get("scatter", {}).values()):
         cell = table["values"].get(OURS, {}).get(key)
@@ -54,6 +54,6 @@ def _cards(name: str, table: Mapping[str, Any]) -> list[Card]:
             than = f"; the base model: {before['mean']:.3g}" if has_value(before) else ""
             meaning = f"{measures[key]['better']} is better, of {OURS.replace('_', ' ')}{than}"
             cards.append(
-                {"value": f"{cell['mean']:.3g}", "label": f"{BENCHMARKS[name]}: {measures[key]['label']}", "meaning": meaning}
+                {"value": f"{cell['mean']:.3g}", "label": f"{title_of(name)}: {measures[key]['label']}", "meaning": meaning}
             )
     return cards

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.report.charts import charts, scatter_lacks, shown
-from pipeline.report.sources import BENCHMARKS, OURS
+from pipeline.report.sources import OURS, title_of
 from pipeline.report.teacher import FACTS
 
 _FOLDER = Path(__file__).parent
@@ -39,6 +39,7 @@ def render(data: Mapping[str, Any]) -> str:
     environment.filters |= {
         "number": number,
         "shown": shown,
+        "title": title_of,
         "criterion": lambda key: _CRITERIA.get(key, shown(key).capitalize()),
         "fact": lambda key: FACTS.get(key, shown(key)),
         "split": lambda key: _SPLITS.get(key, shown(str(key))),
@@ -49,7 +50,6 @@ def render(data: Mapping[str, Any]) -> str:
         charts=charts(data),
         scatter_lacks=scatter_lacks(data["benchmarks"]["tofu"]),
         answers=[found for found in data["answers"] if "questions" in found],
-        benchmarks=BENCHMARKS,
         ours=OURS,
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
         library=Markup(library),

@@ -18,9 +18,20 @@ FETCH_BASE = "dvc repro base"
 SWEEP = "python -m stages.sweep teacher.names --prefix names-"
 
 
+def benchmark_names(root: Path) -> list[str]:
+    """The project's benchmarks, then those of the user that have a table, by their folders' names."""
+    tables = sorted((root / "benchmarks").glob("*/table.json"))
+    return list(dict.fromkeys([*BENCHMARKS, *(path.parent.name for path in tables)]))
+
+
+def title_of(benchmark: str) -> str:
+    """What a benchmark is called on the page."""
+    return BENCHMARKS.get(benchmark, benchmark.replace("_", " "))
+
+
 def benchmark_command(name: str) -> str:
-    """The command that makes all of a benchmark."""
-    return f"dvc repro benchmarks/dvc.yaml:{name}-table"
+    """The command that makes all of a benchmark, or its table alone where it is the user's own."""
+    return f"dvc repro benchmarks/dvc.yaml:{name}-table" if name in BENCHMARKS else f"python -m stages.benchmark_table {name}"
 
 
 def left_out(path: str, command: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
+from pipeline.paths import TEACHER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,11 +99,16 @@ def write_shard(path: Path, tables: "list[pa.Table]", facts: Mapping[str, Any]) 
     )
 
 
+def command_for(folder: Path) -> str:
+    """What makes the shards in ``folder``: a stage of dvc.yaml, or of a benchmark."""
+    return "dvc repro teacher" if folder == TEACHER else "dvc repro benchmarks/dvc.yaml"
+
+
 def shard_paths(folder: Path) -> list[Path]:
     """The shards of a teacher folder, in order. Raises InputError when there is none."""
     paths = sorted(folder.glob("shard-*.parquet"))
     if not paths:
-        raise InputError(f"{folder} holds no shard-*.parquet; run the teacher stage first (dvc repro teacher).")
+        raise InputError(f"{folder} holds no shard-*.parquet; make them first ({command_for(folder)}).")
     return paths
 
 
@@ -110,11 +116,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """manifest.json of a teacher folder. Raises InputError when it is missing or of another format version."""
     path = folder / "manifest.json"
     if not path.exists():
-        raise InputError(f"{path} is missing; run the teacher stage first (dvc repro teacher).")
+        raise InputError(f"{path} is missing; make the shards first ({command_for(folder)}).")
     manifest = json.loads(path.read_text(encoding="utf-8"))
     if manifest.get("format_version") != FORMAT_VERSION:
         raise InputError(
-            f"{path} has format version {manifest.get('format_version')}, not {FORMAT_VERSION}; make the shards anew."
+            f"{path} has format version {manifest.get('format_version')}, not {FORMAT_VERSION}; make the shards anew "
+            f"({command_for(folder)})."
         )
     return manifest
 

@@ -38,7 +38,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
         positions = alignment.positions[0]
         ids = np.array([[rng.permutation(300)[:4] for _ in positions]], dtype=np.int32)
         averaged = average(ids, rng.dirichlet(np.ones(5), (1, len(positions)))[:, :, :4], 4)
-        rendered = RenderedPassage(Passage("x", kind, segments), original, [original], alignment, [], True, None)
+        rendered = RenderedPassage(Passage("x", kind, segments), original, [original], alignment, [], True, None, None)
         taught = TaughtPassage(positions, averaged, np.zeros(len(positions)))
         tables.append(passage_table(number, rendered, taught, tokenizer))
         rows.append({"passage": number, "kind": kind, "input_ids": original.input_ids})

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.report.collect import collect
+from pipeline.report.page import render
 from tests.report.inputs import benchmark_table, write_benchmark, write_json, write_run, write_sweep
 
 
@@ -28,6 +29,18 @@ def test_parts_are_found_one_by_one(tmp_path: Path) -> None:
     assert data["benchmarks"]["wpu"]["methods"][1] == "teacher_student"
     assert [found["source"] for found in data["answers"] if "questions" in found] == ["wpu"]
     assert [curve["source"] for curve in data["curves"] if "runs" in curve] == ["wpu"]
+
+
+def test_a_benchmark_of_the_users_own_is_found_by_its_table(tmp_path: Path) -> None:
+    write_benchmark(tmp_path, "our_clients")
+    (tmp_path / "benchmarks/tuning").mkdir()
+    data = collect(tmp_path)
+    assert list(data["benchmarks"]) == ["project", "tofu", "wpu", "our_clients"]
+    (answers,) = [found for found in data["answers"] if "questions" in found]
+    assert (answers["source"], answers["title"]) == ("our_clients", "our clients")
+    assert [curve["title"] for curve in data["curves"] if "runs" in curve] == ["our clients"]
+    assert any(card["label"].startswith("our clients") for card in data["headline"])
+    assert "<h3>our clients</h3>" in render(data)
 
 
 def test_run_has_intervals_where_the_models_own_metrics_stand(tmp_path: Path) -> None:
