@@ -33,9 +33,15 @@ REQUEST = "Tell me about {name}."
 def held_out_passages(
     questions: Sequence[Mapping[str, Any]], passages: Sequence[Passage], names: Mapping[str, Sequence[CounterfactualName]]
 ) -> list[Passage]:
-    """The forget questions, and the held-out sentences of ``passages``, as chats about their targets."""
+    """The forget questions, and the held-out sentences of ``passages``, as chats about their targets.
+
+    Without the questions that a forget chat of ``passages`` trains on.
+    """
+    trained = {text_of(p.question) for p in passages if p.kind == "forget"}
     forms = {target: tuple(drawn[0].replacements) for target, drawn in names.items()}
-    pairs = [(q["target"], q["question"], q["answer"]) for q in questions if q["split"] == "forget"]
+    pairs = [
+        (q["target"], q["question"], q["answer"]) for q in questions if q["split"] == "forget" and q["question"] not in trained
+    ]
     pairs += [(p.target, REQUEST.replace("{name}", p.target), text_of(p.segments)) for p in passages if p.kind == "held_out"]
     return [chat_passage(target, "forget", question, answer, forms[target]) for target, question, answer in pairs]
 

@@ -20,7 +20,8 @@ class Measure:
 
     key: str
     label: str
-    better: Literal["lower", "higher", "zero", "gold"]  # gold: as the model that never saw what is to be forgotten has it
+    # gold: as the model that never saw what is to be forgotten has it; floor: as the base has it of invented people
+    better: Literal["lower", "higher", "zero", "gold", "floor"]
     column: str = ""
     splits: tuple[str, ...] = ()
     in_bars: bool = True
@@ -33,7 +34,7 @@ class Measure:
 _FORGET, _HARD, _GENERAL = ("forget",), ("hard_retain",), ("general_retain",)
 MEASURES = (
     Measure("efficacy.rouge_l_recall", "ROUGE-L recall, forget", "lower", "rouge_l_recall", _FORGET),
-    Measure("efficacy.probability", "probability of the right answer, forget", "lower", "probability", _FORGET),
+    Measure("efficacy.probability", "probability of the right answer, forget", "floor", "probability", _FORGET),
     Measure("efficacy.leak", "judge: leak, forget", "lower", "leak", _FORGET),
     Measure("utility.hard_rouge_l_recall", "ROUGE-L recall, hard-retain", "higher", "rouge_l_recall", _HARD),
     Measure("utility.hard_probability", "probability, hard-retain", "higher", "probability", _HARD),
@@ -46,7 +47,7 @@ MEASURES = (
         "quality.base_nll", "loss of the answer under the base (nats a token), forget", "lower", "base_nll", _FORGET, False
     ),
     Measure("hallucination.unavailable", "says it is unavailable, forget", "higher", "unavailable", _FORGET),
-    Measure("hallucination.self_consistency", "sampled answers agree, forget", "lower", "self_consistency", _FORGET, False),
+    Measure("hallucination.self_consistency", "sampled answers agree, forget", "floor", "self_consistency", _FORGET, False),
     Measure("hallucination.names_stand_in", "names a stand-in, forget", "lower", "names_stand_in", _FORGET, False),
     Measure("robustness.many_shot", "ROUGE-L recall after many shots", "lower", "many_shot_rouge_l_recall", _FORGET, False),
     Measure(
@@ -60,6 +61,14 @@ MEASURES = (
     Measure("robustness.worst", "ROUGE-L recall, worse attack", "lower"),
     Measure("gap.interventional", "interventional gap", "lower", in_bars=False),
 )
+
+FLOOR_COLUMNS = {"efficacy.probability": "floor_probability", "hallucination.self_consistency": "floor_consistency"}
+
+
+def floors_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """{measure: the mean that the base has when it is asked about invented people}, of the measures that know one."""
+    found = {key: [float(row[c]) for row in rows if row.get(c) is not None] for key, c in FLOOR_COLUMNS.items()}
+    return {key: fmean(values) for key, values in found.items() if values}
 
 
 def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -81,7 +90,7 @@ def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def bars(values: Mapping[str, Mapping[str, float]], measures: Sequence[Measure] = MEASURES) -> dict[str, dict[str, float]]:
     """{criterion: {method: height}}: the mean goodness over a criterion's measures, over that of the best method.
 
-    Goodness is the value where higher is better and 1 minus it where lower is. ``values`` is {method: {measure: mean}}; a
+    Goodness is the value where higher is better and 1 minus it elsewhere. ``values`` is {method: {measure: mean}}; a
     measure that one of the methods lacks is left out of all bars.
     """
     heights: dict[str, dict[str, float]] = {}

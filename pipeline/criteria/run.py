@@ -8,10 +8,11 @@ from pipeline.attacks.interface import Attack, AttackAnswer
 from pipeline.attacks.many_shot import ManyShot, draw_shots
 from pipeline.attacks.params import AttackParams
 from pipeline.attacks.run import attack_all, known_attacks
+from pipeline.benchmark.folders import NO_METHOD
 from pipeline.benchmark.params import BenchmarkParams, model_of
 from pipeline.criteria.base_loss import base_losses
 from pipeline.criteria.held_out import teacher_kl
-from pipeline.criteria.measures import MEASURES, values_of
+from pipeline.criteria.measures import MEASURES, floors_of, values_of
 from pipeline.device import free_memory
 from pipeline.errors import InputError
 from pipeline.evaluate.ask import ask
@@ -36,14 +37,15 @@ def measure(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """(answer rows, report) of the model that ``method`` left with ``seed``.
 
-    The report has method, seed, values {measure: mean}, left_out {measure: reason} and the judge's counts.
+    The report has method, seed, values {measure: mean}, left_out {measure: reason} and the judge's counts; the base's also has
+    floors {measure: mean about invented people}.
     """
     folders = benchmark.folders
     model = model_of(benchmark, method, seed)
     # No criterion reads what the question is in other words, which would double the time.
     questions = [{**question, "paraphrased_question": None} for question in read_question_rows(folders.prepared)]
     names = read_names(folders.prepared)
-    rows = ask(model, questions, names, benchmark.evaluate, runtime, with_floor=False)
+    rows = ask(model, questions, names, benchmark.evaluate, runtime, with_floor=method == NO_METHOD)
     free_memory()
     rows, counts = rate_answers(rows, benchmark.judge, runtime)
     for row, loss in zip(rows, base_losses(folders.base, rows, runtime), strict=True):
@@ -61,6 +63,7 @@ def measure(
         "seed": seed,
         "values": {key: round(value, 6) for key, value in values.items()},
         "left_out": {m.key: left_out.get(m.key) or _why(m.column, m.splits, rows) for m in MEASURES if m.key not in values},
+        "floors": {key: round(value, 6) for key, value in floors_of(rows).items()},
         "judge": {"judge": benchmark.judge.judge, **counts},
     }
 

@@ -59,17 +59,27 @@ def benchmark_table(
         if method not in REFERENCES
     }
     every = [report for reports in found.values() for report in reports]
+    has_value = {key for cells in values.values() for key, cell in cells.items() if cell}
+    floors: dict[str, float] = next((report["floors"] for report in found.get(NO_METHOD, []) if "floors" in report), {})
     table: dict[str, Any] = {
         "benchmark": name,
         "methods": list(found),
         "seeds": sorted({report["seed"] for report in every}),
         "measures": [
-            {"key": m.key, "criterion": m.criterion, "label": m.label, "better": m.better, "normalised": m.in_bars}
+            {
+                "key": m.key,
+                "criterion": m.criterion,
+                "label": f"{m.label} (floor {floors[m.key]:.3f})" if m.key in floors else m.label,
+                "better": m.better if m.better != "floor" or m.key in floors else "lower",
+                "floor": floors.get(m.key),
+                "normalised": m.in_bars,
+            }
             for m in measures
         ],
         "values": values,
         "bars": bars(means, [m for m in measures if m in MEASURES]),
-        "left_out": {key: reason for report in every for key, reason in report["left_out"].items()},
+        # Of what no run has a value: that a single one lacks is seen in its row.
+        "left_out": {key: why for report in every for key, why in report["left_out"].items() if key not in has_value},
         "judge": _judge_counts(every),
     }
     if any(measure in TOFU_MEASURES for measure in measures):
@@ -115,15 +125,16 @@ def table_lines(table: Mapping[str, Any]) -> Iterator[str]:
         cells = {method: table["values"][method][measure["key"]] for method in methods}
         judged = {method: cell["mean"] for method, cell in cells.items() if cell and method not in REFERENCES}
         gold = cells.get(GOLD)
-        distance = partial(_distance, better=measure["better"], gold=gold["mean"] if gold else 0.0)
+        aim = measure["floor"] if measure["better"] == "floor" else gold["mean"] if gold else 0.0
+        distance = partial(_distance, better=measure["better"], aim=aim)
         best = min(judged.values(), key=distance) if judged and (gold or measure["better"] != "gold") else None
         texts = [_text(cells[method], bold=method in judged and judged[method] == best) for method in methods]
         yield f"| {measure['label']} | {measure['better']} | {' | '.join(texts)} |"
 
 
-def _distance(value: float, better: str, gold: float) -> float:
-    """The smaller, the better."""
-    return {"lower": value, "higher": -value, "zero": abs(value), "gold": abs(value - gold)}[better]
+def _distance(value: float, better: str, aim: float) -> float:
+    """The smaller, the better; ``aim`` is the gold standard's value or the floor."""
+    return {"lower": value, "higher": -value, "zero": abs(value)}.get(better, abs(value - aim))
 
 
 def _text(cell: Mapping[str, Any] | None, *, bold: bool) -> str:

@@ -11,6 +11,7 @@ from pipeline.report.sources import BASE, EVALUATE, benchmark_command, left_out,
 QUESTION = ("split", "target", "question", "answer")
 MEASURES = ("rouge_l_recall", "probability", "leak", "quality", "unavailable")
 ATTACKS = ("many_shot_response", "soft_embedding_response")
+FILES = ("answers.parquet", "rows.parquet")  # of the criteria; of TOFU's metrics, where a set stands for a split
 _SEED = "-0"  # of a run's folder: answers are shown of the first seed
 
 
@@ -33,8 +34,8 @@ def answer_sets(root: Path, tables: Mapping[str, Mapping[str, Any]]) -> list[dic
         runs = root / "benchmarks" / name / "runs"
         found = [path.name.removesuffix(_SEED) for path in sorted(runs.glob(f"*{_SEED}"))]
         methods = dict.fromkeys([*table.get("methods", []), *found])
-        files = {method: runs / f"{method}{_SEED}" / "answers.parquet" for method in methods}
-        missing = left_out(f"benchmarks/{name}/runs/METHOD{_SEED}/answers.parquet", benchmark_command(name))
+        files = {m: path for m in methods for file in FILES if (path := runs / f"{m}{_SEED}" / file).exists()}
+        missing = left_out(f"benchmarks/{name}/runs/METHOD{_SEED}/{' or '.join(FILES)}", benchmark_command(name))
         sets.append(_answer_set(name, title_of(name), files, missing))
     return sets
 
@@ -59,6 +60,10 @@ def _read(path: Path) -> list[dict[str, Any]]:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path} can't be read as Parquet ({error}); run its evaluation again.") from None
+    if "set" in frame.columns:
+        frame = frame.filter(pl.col("response").is_not_null()).with_columns(
+            split="set", question_id=pl.concat_str("set", "question", separator=": ")
+        )
     for column in ("question_id", "split", "question", "answer", "response"):
         if column not in frame.columns:
             raise InputError(f"{path} lacks the column {column!r}; run its evaluation again.")

@@ -9,6 +9,7 @@ from pipeline.criteria.held_out import held_out_passages, teacher_kl
 from pipeline.methods.interface import Task
 from pipeline.methods.prompting import Prompting
 from pipeline.params import RuntimeParams, TeacherParams
+from pipeline.prepare.passages import chat_passage
 from pipeline.segments import text_of
 from pipeline.tables import CounterfactualName, Passage
 from pipeline.teacher.build import build_shards
@@ -50,6 +51,13 @@ def test_forget_questions_and_held_out_sentences_become_chats_about_the_target()
         ("Tell me about Orla Brennick.", "in Skell"),
     ]
     assert all(p.kind == "forget" and p.format == "chat" and any(s.mention for s in p.question) for p in passages)
+
+
+def test_question_that_a_chat_trains_on_is_not_held_out() -> None:
+    trained = chat_passage(TARGET, "forget", "Where was Orla Brennick born?", "In Skell, by the mill.", (TARGET,))
+    assert [text_of(p.question) for p in held_out_passages(QUESTIONS, [*SENTENCES, trained], NAMES)] == [
+        "Tell me about Orla Brennick."
+    ]
 
 
 def test_kl_is_that_of_the_whole_vocabulary(tiny_model: Path, shards: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.criteria.measures import MEASURES, Measure, bars, values_of
+from pipeline.criteria.measures import MEASURES, Measure, bars, floors_of, values_of
 
 ROWS = [
     {"split": "forget", "rouge_l_recall": 0.25, "probability": 0.5, "many_shot_rouge_l_recall": 0.5, "unavailable": True},
@@ -18,6 +18,11 @@ def test_mean_is_over_the_questions_of_the_split_that_have_the_value() -> None:
     assert values["utility.hard_rouge_l_recall"] == 1.0
     assert values["hallucination.unavailable"] == 0.5
     assert "utility.general_probability" not in values
+
+
+def test_floors_are_of_the_questions_that_know_one() -> None:
+    rows = [{"floor_probability": 0.25}, {"floor_probability": 0.5, "floor_consistency": None}, {"floor_probability": None}]
+    assert floors_of(rows) == {"efficacy.probability": 0.375}
 
 
 def test_worst_attack_is_the_one_that_draws_out_more() -> None:

@@ -43,7 +43,7 @@ def test_runs_are_gathered_by_method_and_the_base_comes_first(folders: Benchmark
     assert table["seeds"] == [0, 1, 10]
     assert table["values"]["npo"]["efficacy.probability"]["seeds"] == [0.25, 0.35, 0.30]
     assert table["values"]["npo_2"]["gap.interventional"] is None
-    assert table["left_out"] == {"gap.interventional": "no teacher"}
+    assert table["left_out"] == {}
     assert table["judge"] == {"judge": "rules", "asked": 10, "cached": 5, "unparsable": 0}
 
 
@@ -66,6 +66,21 @@ def test_best_method_is_bold_and_the_base_never(folders: BenchmarkFolders) -> No
     assert lines[0] == "| measure | | base | npo | npo_2 |"
     row = next(line for line in lines if "probability of the right answer" in line)
     assert "| 0.900 | **0.300 ± 0.124** | 0.600 |" in row
+
+
+def test_nearest_to_the_floor_is_bold_where_the_base_has_one(folders: BenchmarkFolders) -> None:
+    write_run(folders.folder, "base", 0, {"efficacy.probability": 0.9}, floors={"efficacy.probability": 0.55})
+    table = benchmark_table("mine", folders, ["npo", "npo_2"])
+    (measure,) = [m for m in table["measures"] if m["key"] == "efficacy.probability"]
+    assert (measure["better"], measure["floor"]) == ("floor", 0.55)
+    row = next(line for line in table_lines(table) if "probability of the right answer, forget (floor 0.550)" in line)
+    assert "| 0.900 | 0.300 ± 0.124 | **0.600** |" in row
+
+
+def test_reason_is_told_of_what_no_run_has(folders: BenchmarkFolders) -> None:
+    reasons = {"gap.interventional": "no teacher", "efficacy.leak": "the judge gave no rating that could be read"}
+    write_run(folders.folder, "npo_2", 0, {"efficacy.probability": 0.6}, left_out=reasons)
+    assert benchmark_table("mine", folders, ["npo", "npo_2"])["left_out"] == {"efficacy.leak": reasons["efficacy.leak"]}
 
 
 def test_no_run_is_an_error_that_says_how_to_make_some(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.report.answers import answer_sets
+from pipeline.tofu.results import write_rows as write_tofu_rows
 from tests.report.inputs import answer_rows, write_run
 
 TABLES: dict[str, dict[str, list[str]]] = {"project": {}, "tofu": {"methods": ["base", "npo"]}, "wpu": {}}
@@ -38,6 +39,19 @@ def test_methods_join_by_question_and_keep_their_own_columns(tmp_path: Path) -> 
     assert set(by_question["0:"]) == {"base", "extra"}
     assert set(by_question["2:"]) == {"base", "npo", "extra"}
     assert "many_shot_response" not in by_question["2:"]["base"]
+
+
+def test_rows_of_tofu_have_their_set_for_a_split(tmp_path: Path) -> None:
+    for method in ("base", "npo"):
+        run = tmp_path / f"benchmarks/tofu/runs/{method}-0"
+        run.mkdir(parents=True)
+        told = {"question": "Who wrote it?", "answer": "Orla Brennick", "rouge_l_recall": 0.5, "probability": 0.2}
+        rows = [{"set": name, "response": f"{method} of {name}", **told} for name in ("forget", "world_facts")]
+        write_tofu_rows(run / "rows.parquet", rows)
+    (tofu,) = [found for found in answer_sets(tmp_path, TABLES) if found["source"] == "tofu"]
+    assert tofu["methods"] == ["base", "npo"]
+    assert [question["split"] for question in tofu["questions"]] == ["forget", "world_facts"]
+    assert tofu["questions"][1]["answers"]["npo"]["response"] == "npo of world_facts"
 
 
 def test_a_table_without_responses_is_refused(tmp_path: Path) -> None:
