@@ -63,8 +63,13 @@ def rate_cached(
     keys = [json_fingerprint([judge.identity, rubrics[i.rubric].text, rubrics[i.rubric].fill(i)]) for i in items]
     missing = {key: item for key, item in zip(keys, items, strict=True) if cache.get(key) is None}
     asked = list(missing)
+
+    def keep(index: int, rating: Rating) -> None:
+        if rating.raw.strip():  # an endpoint that said nothing may say something the next time
+            cache.add(asked[index], rating.raw)
+
     if asked:
-        judge.rate(list(missing.values()), lambda index, rating: cache.add(asked[index], rating.raw))
+        judge.rate(list(missing.values()), keep)
     ratings = []
     for key, item in zip(keys, items, strict=True):
         raw = cache.get(key) or ""

