@@ -71,6 +71,15 @@ def test_same_data_same_page(tmp_path: Path) -> None:
     assert render(collect(tmp_path)) == render(collect(tmp_path))
 
 
+def test_a_criterion_without_a_bar_is_named(tmp_path: Path) -> None:
+    write_benchmark(tmp_path, "tofu")
+    data = collect(tmp_path)
+    assert "Without a bar" not in render(data)
+    del data["benchmarks"]["tofu"]["bars"]["utility"]
+    (told,) = [line for line in render(data).splitlines() if "Without a bar" in line]
+    assert "none has any: Utility.</p>" in told
+
+
 def test_an_empty_folder_still_gives_a_page(tmp_path: Path) -> None:
     page = render(collect(tmp_path))
     for command in (
