@@ -27,7 +27,10 @@ def main(benchmark: str, methods: tuple[str, ...], seed: int) -> None:
         rows = []
         for row in tune(method, chosen.settings[method], chosen.folders, chosen.evaluate, runtime, seed, file):
             rows.append(row)
-            click.echo(f"{method} {row['setting']}: forgotten {row['forgotten']:.1%}, kept {row['kept']:.1%}")
+            click.echo(
+                f"{method} {row['setting']}: forgotten {row['forgotten']:.1%}, kept {row['kept']:.1%}, "
+                f"distinct 4-grams {row['distinct_4grams']:.2f}"
+            )
         click.echo(f"{file}: {len(rows)} settings of {method}, of which {pick(rows)['setting']} is taken")
 
 

@@ -1,15 +1,17 @@
 """Tuning: every setting of a method's grid on one set of questions, and the rule that picks one of them.
 
-The same rule for all methods, so that they are compared at about the same forgetting: of the settings that go at least
-``ENOUGH`` of the way from the base to the floor (see evaluate.metrics), the one that keeps most of hard-retain and
-general-retain; where none goes that far, the one that forgets most. Tuned on other targets than those a benchmark reports.
+The same rule for all methods, so that they are compared at about the same forgetting, and by models that still answer: of the
+settings whose forget answers have at least ``SPEAKS`` distinct 4-grams, those that go at least ``ENOUGH`` of the way from the
+base to the floor (see evaluate.metrics), and of these the one that keeps most of hard-retain and general-retain. Where none
+goes that far, the one that forgets most; where none speaks, the same among all. Tuned on other targets than those a benchmark
+reports.
 """
 
 import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -20,24 +22,42 @@ from pipeline.benchmark.params import Setting
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.errors import InputError
 from pipeline.evaluate.ask import direct_choice, floor_names, renamed_choice
-from pipeline.evaluate.multiple_choice import Choice, judge_choices
+from pipeline.evaluate.multiple_choice import judge_choices
+from pipeline.evaluate.repetition import distinct_4grams
 from pipeline.fingerprint import files_fingerprint, json_fingerprint, model_fingerprint
 from pipeline.methods.interface import Task
 from pipeline.methods.registry import method_of
 from pipeline.params import EvaluateParams, RuntimeParams
 from pipeline.publish import write_text
 from pipeline.tables import SPLITS, CounterfactualName, read_names, read_passages, read_question_rows
-from pipeline.tokenizer import load_tokenizer
+from pipeline.tokenizer import load_tokenizer, own_answer, question_prefix, tokenize
 
 ENOUGH = 0.75
-COLUMNS = ("method", "setting", *SPLITS, "forgotten", "kept", "steps", "fingerprint")
+SPEAKS = 0.75
+COLUMNS = ("method", "setting", *SPLITS, "forgotten", "kept", "distinct_4grams", "steps", "fingerprint")
 Row = dict[str, Any]
 
 
-def probabilities(model: Path, questions: Sequence[Mapping[str, Any]], runtime: RuntimeParams) -> dict[str, float]:
-    """Mean probability of the right answer by split, of the questions that have wrong ones."""
-    asked = [question for question in questions if question["wrong_answers"]]
-    return _mean_by_split(asked, _scores(model, [direct_choice(question) for question in asked], runtime))
+@dataclass(frozen=True)
+class Asked:
+    """What a model makes of the questions."""
+
+    probability: dict[str, float]  # of the right answer, mean by split, over the questions that have wrong ones
+    distinct_4grams: float  # mean over the greedy answers to the forget questions
+
+
+def asked(model: Path, questions: Sequence[Mapping[str, Any]], max_new_tokens: int, runtime: RuntimeParams) -> Asked:
+    """Ask the model in ``model`` every question."""
+    engine, tokenizer = TransformersEngine(model, runtime), load_tokenizer(model)
+    choices = [question for question in questions if question["wrong_answers"]]
+    verdicts = judge_choices(engine, tokenizer, [direct_choice(question) for question in choices])
+    forget = [question["question"] for question in questions if question["split"] == "forget"]
+    prompts = [tokenize(tokenizer, question_prefix(tokenizer, question))[0] for question in forget]
+    answers = [str(tokenizer.decode(ids, skip_special_tokens=True)) for ids in engine.generate(prompts, max_new_tokens)]
+    return Asked(
+        _mean_by_split(choices, [verdict.probability for verdict in verdicts]),
+        fmean(distinct_4grams(own_answer(tokenizer, answer)) for answer in answers),
+    )
 
 
 def floor(
@@ -47,19 +67,15 @@ def floor(
     params: EvaluateParams,
     runtime: RuntimeParams,
 ) -> float:
-    """The same for the forget questions about invented names."""
+    """Mean probability of the right answer of the forget questions, asked about invented names."""
     choices = [
         renamed_choice(question, name)
         for question in questions
         if question["split"] == "forget" and question["wrong_answers"]
         for name in floor_names(names[question["target"]], params.floor_names)
     ]
-    return fmean(_scores(model, choices, runtime))
-
-
-def _scores(model: Path, choices: Sequence[Choice], runtime: RuntimeParams) -> list[float]:
     verdicts = judge_choices(TransformersEngine(model, runtime), load_tokenizer(model), choices)
-    return [verdict.probability for verdict in verdicts]
+    return fmean(verdict.probability for verdict in verdicts)
 
 
 def _mean_by_split(questions: Sequence[Mapping[str, Any]], values: Sequence[float]) -> dict[str, float]:
@@ -82,14 +98,15 @@ def tune(
     again. Raises InputError when a split that settings are compared by is missing, or there is nothing to forget.
     """
     known = read_rows(file)
-    made_from = [seed, model_fingerprint(folders.base), files_fingerprint(folders.prepared, ("*.parquet",))]
+    answer_tokens = evaluate.max_new_tokens
+    made_from = [seed, model_fingerprint(folders.base), files_fingerprint(folders.prepared, ("*.parquet",)), answer_tokens]
     questions, names = read_question_rows(folders.prepared), read_names(folders.prepared)
     passages, targets = read_passages(folders.prepared), tuple(names)
     there = {question["split"] for question in questions if question["wrong_answers"]}
     for split in SPLITS:
         if split not in there:
             raise InputError(f"{folders.prepared}: no {split} question has wrong answers, by which tuning compares; give some.")
-    base = probabilities(folders.base, questions, runtime)
+    base = asked(folders.base, questions, answer_tokens, runtime).probability
     lowest = floor(folders.base, questions, names, evaluate, runtime)
     if base["forget"] <= lowest:
         raise InputError(
@@ -106,13 +123,15 @@ def tune(
             with TemporaryDirectory() as folder:
                 task = Task(folders.base, targets, passages, shards, runtime, seed)
                 steps = len(method_of(setting.params).unlearn(task, Path(folder)))
-                after = probabilities(Path(folder), questions, runtime)
+                says = asked(Path(folder), questions, answer_tokens, runtime)
+                after = says.probability
             found = {
                 "method": method,
                 "setting": told,
                 **{split: round(value, 4) for split, value in after.items()},
                 "forgotten": round((base["forget"] - after["forget"]) / (base["forget"] - lowest), 4),
                 "kept": round(fmean(after[split] / base[split] for split in after if split != "forget"), 4),
+                "distinct_4grams": round(says.distinct_4grams, 4),
                 "steps": steps,
                 "fingerprint": fingerprint,
             }
@@ -123,17 +142,21 @@ def tune(
 
 def pick(rows: Sequence[Row]) -> Row:
     """The row that the rule above chooses. Raises ValueError for no rows."""
-    enough = [row for row in rows if row["forgotten"] >= ENOUGH]
-    return max(enough, key=lambda row: row["kept"]) if enough else max(rows, key=lambda row: row["forgotten"])
+    speaking = [row for row in rows if row["distinct_4grams"] >= SPEAKS] or rows
+    enough = [row for row in speaking if row["forgotten"] >= ENOUGH]
+    return max(enough, key=lambda row: row["kept"]) if enough else max(speaking, key=lambda row: row["forgotten"])
 
 
 def read_rows(file: Path) -> list[Row]:
-    """The rows of an earlier run; none where there is no file."""
+    """The rows of an earlier run; none where there is no file, or one that measured something else."""
     if not file.exists():
         return []
     text = ("method", "setting", "fingerprint")
     with file.open(encoding="utf-8", newline="") as stream:
-        return [{key: value if key in text else float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+        reader = csv.DictReader(stream)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            return []
+        return [{key: value if key in text else float(value) for key, value in row.items()} for row in reader]
 
 
 def _write_rows(file: Path, rows: Sequence[Row]) -> None:

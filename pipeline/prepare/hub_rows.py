@@ -24,16 +24,19 @@ def read_rows(
     """The rows of ``name``: a file of that name in the folder ``path``, or, where it is empty, a configuration of ``hub_id``.
 
     Field names are made lower case, since copies of one benchmark differ in it. Every row must have the ``required`` fields,
-    each a text, and of these the ones in ``lists`` a list of texts. Raises InputError for a folder or file that is missing or
-    broken, a hub that can't be read, a file without rows, and a row without a field.
+    each a text; the fields in ``lists``, which may be missing unless they are required too, are lists of texts. Raises
+    InputError for a folder or file that is missing or broken, a hub that can't be read, a file without rows, and a row without
+    a field.
     """
     rows = []
     for place, row in _read_folder(name, Path(path)) if path else _read_hub(hub_id, name):
         if not isinstance(row, Mapping):
             raise InputError(f"{place}: must be an object with the fields {', '.join(required) or 'of the benchmark'}.")
         row = {str(field).lower(): value for field, value in row.items()}
-        for field in required:
+        for field in dict.fromkeys([*required, *lists]):
             if row.get(field) is None:
+                if field not in required:
+                    continue
                 raise InputError(f"{place}: the field {field!r} is missing; the fields must be {', '.join(required)}.")
             if field in lists:
                 if not isinstance(row[field], list) or not all(isinstance(item, str) for item in row[field]):

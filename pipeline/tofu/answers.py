@@ -153,9 +153,10 @@ def _asked_row(
         "rouge_l_recall": rouge_l_recall(asked.answer, response),
         "paraphrased_loss": paraphrased,
         "perturbed_losses": wrong,
-        "truth_ratio_geometric": float(truth_ratios([paraphrased], [wrong], "geometric")[0]),
-        "truth_ratio_arithmetic": float(truth_ratios([paraphrased], [wrong], "arithmetic")[0]),
     }
-    if set_name in AMONG_ANSWERS:
+    if wrong:
+        row["truth_ratio_geometric"] = float(truth_ratios([paraphrased], [wrong], "geometric")[0])
+        row["truth_ratio_arithmetic"] = float(truth_ratios([paraphrased], [wrong], "arithmetic")[0])
+    if wrong and set_name in AMONG_ANSWERS:
         row["probability_among_answers"] = float(shares_among_answers([row["answer_loss"]], [wrong])[0])
     return row

@@ -13,9 +13,10 @@ from pipeline.tofu.membership import auc, privleak
 from pipeline.tofu.quality import forget_quality
 from pipeline.tofu.rows import SETS
 from pipeline.tofu.truth_ratio import Combination, forget_form
-from pipeline.tofu.utility import SPLITS, SplitScores, model_utility
+from pipeline.tofu.utility import AMONG_ANSWERS, SPLITS, SplitScores, model_utility
 
 Rows = Sequence[Mapping[str, Any]]
+Found = tuple[dict[str, float], dict[str, str]]  # values by name, and why others are left out
 SCORES = ("loss", "zlib", "min_k", "min_k_plus_plus")  # of membership
 _SUFFIXES: dict[Combination, str] = {"geometric": "", "arithmetic": "_arithmetic"}
 NO_NON_MEMBERS = "every author of the retain set is trained, so there are no non-members; lower tofu.retain_rows"
@@ -33,9 +34,9 @@ def tofu_metrics(rows: Rows, retain_only: Rows | None) -> dict[str, Any]:
         raise InputError(
             "the retain-only model's TOFU rows are of other questions than this model's; evaluate both with the same params."
         )
-    values = {**_forget_means(_of(rows, "forget")), **_utility(rows)}
+    values: dict[str, float] = {}
     left_out: dict[str, str] = {}
-    for found, missing in (_quality(rows, retain_only), _membership(rows, retain_only)):
+    for found, missing in (_forget_means(rows), _utility(rows), _quality(rows, retain_only), _membership(rows, retain_only)):
         values |= found
         left_out |= missing
     return {
@@ -57,51 +58,72 @@ def _column(rows: Rows, name: str) -> list[Any]:
     return [row[name] for row in rows]
 
 
-def _forget_means(rows: Rows) -> dict[str, float]:
+def _lacking(rows: Rows, set_name: str) -> str | None:
+    """Why nothing can be said of a set's wrong answers, where a question has none."""
+    asked = _of(rows, set_name)
+    without = sum(not row["perturbed_losses"] for row in asked)
+    return f"{without} of {len(asked)} {set_name} questions have no wrong answers" if without else None
+
+
+def _forget_means(rows: Rows) -> Found:
+    forget, lacking = _of(rows, "forget"), _lacking(rows, "forget")
     means = {
-        f"forget_{name}" if name in ("probability", "rouge_l_recall") else name: fmean(_column(rows, name))
+        f"forget_{name}" if name in ("probability", "rouge_l_recall") else name: fmean(_column(forget, name))
         for name in ("probability", "rouge_l_recall", "extraction_strength", "exact_memorization")
     }
+    if lacking:
+        return means, {f"forget_truth_ratio{suffix}": lacking for suffix in _SUFFIXES.values()}
     for combination, suffix in _SUFFIXES.items():
-        ratios = forget_form(_column(rows, f"truth_ratio_{combination}"))
-        means[f"forget_truth_ratio{suffix}"] = float(ratios.mean())
-    return means
+        means[f"forget_truth_ratio{suffix}"] = float(forget_form(_column(forget, f"truth_ratio_{combination}")).mean())
+    return means, {}
 
 
-def _utility(rows: Rows) -> dict[str, float]:
-    """Both model utilities and the means they come from."""
-    scores = {
-        split: SplitScores(
+def _utility(rows: Rows) -> Found:
+    """Both model utilities and the means they come from; of a set with a question without wrong answers, what needs none."""
+    values: dict[str, float] = {}
+    left_out: dict[str, str] = {}
+    scores = {}
+    for split in SPLITS:
+        asked, lacking = _of(rows, split), _lacking(rows, split)
+        scores[split] = SplitScores(
             rouge_l_recall=_column(asked, "rouge_l_recall"),
             answer_losses=_column(asked, "answer_loss"),
             paraphrased_losses=_column(asked, "paraphrased_loss"),
             perturbed_losses=_column(asked, "perturbed_losses"),
         )
-        for split in SPLITS
-        for asked in [_of(rows, split)]
-    }
-    values = {}
+        values[f"{split}_rouge_l_recall"] = fmean(_column(asked, "rouge_l_recall"))
+        if split not in AMONG_ANSWERS:
+            values[f"{split}_probability"] = fmean(_column(asked, "probability"))
+        if lacking:
+            needs = [f"{name}{suffix}" for name in ("model_utility", f"{split}_truth_ratio") for suffix in _SUFFIXES.values()]
+            left_out |= dict.fromkeys([*needs, *([f"{split}_probability"] if split in AMONG_ANSWERS else [])], lacking)
+    if left_out:
+        return values, left_out
     for combination, suffix in _SUFFIXES.items():
         utility = model_utility(scores, combination)
         values[f"model_utility{suffix}"] = utility.value
         for split, means in utility.means.items():
             for name, mean in means.items():
                 values[f"{split}_{name}{suffix if name == 'truth_ratio' else ''}"] = mean
-    return values
+    return values, {}
 
 
-def _quality(rows: Rows, retain_only: Rows | None) -> tuple[dict[str, float], dict[str, str]]:
+def _quality(rows: Rows, retain_only: Rows | None) -> Found:
+    names = ("forget_quality", "forget_quality_statistic")
+    lacking = _lacking(rows, "forget")
+    if lacking:
+        return {}, dict.fromkeys(names, lacking)
+
     def ratios(told: Rows) -> list[float]:
         return _column(_of(told, "forget"), "truth_ratio_geometric")
 
     quality = forget_quality(ratios(rows), None if retain_only is None else ratios(retain_only))
-    names = ("forget_quality", "forget_quality_statistic")
     if quality.p_value is None or quality.statistic is None:
         return {}, dict.fromkeys(names, quality.reason or "")
     return dict(zip(names, (quality.p_value, quality.statistic), strict=True)), {}
 
 
-def _membership(rows: Rows, retain_only: Rows | None) -> tuple[dict[str, float], dict[str, str]]:
+def _membership(rows: Rows, retain_only: Rows | None) -> Found:
     """The AUC by each score, forget rows being the members, and PrivLeak by min-k."""
     if not _of(rows, NON_MEMBERS):
         return {}, dict.fromkeys([*(f"membership_auc_{score}" for score in SCORES), "privleak"], NO_NON_MEMBERS)

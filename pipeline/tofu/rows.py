@@ -35,7 +35,7 @@ class TofuRow:
     question: str
     answer: str
     paraphrased_answer: str  # of real authors and world facts the answer itself, as the released code has it
-    perturbed_answers: tuple[str, ...]
+    perturbed_answers: tuple[str, ...]  # may be none: what rests on them is left out then
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,14 @@ def _chat(row: dict[str, Any]) -> Chat:
 
 def _asked(name: str, path: str, limit: int, seed: int, *, paraphrased: bool = True) -> tuple[TofuRow, ...]:
     """``limit`` rows of the set ``name``, drawn by ``seed``; 0 is all."""
-    required = (*_CHAT, "perturbed_answer", *(("paraphrased_answer",) if paraphrased else ()))
+    required = (*_CHAT, *(("paraphrased_answer",) if paraphrased else ()))
     rows = limited(read_rows(HUB_ID, name, path, required, lists=("perturbed_answer",)), limit, seed)
     for row in rows:
-        if not row["perturbed_answer"] or not all(text.strip() for text in row["perturbed_answer"]):
-            raise InputError(f"{name}: the question {row['question']!r} needs at least one wrong answer, and none empty.")
+        row["perturbed_answer"] = row.get("perturbed_answer") or []
+        if not all(text.strip() for text in row["perturbed_answer"]):
+            raise InputError(
+                f"{name}: the question {row['question']!r} has an empty wrong answer; write it out or take it away."
+            )
     return tuple(
         TofuRow(
             *_chat(row),

@@ -22,8 +22,8 @@ grids:
 """
 
 
-def row(forgotten: float, kept: float) -> dict[str, float]:
-    return {"forgotten": forgotten, "kept": kept}
+def row(forgotten: float, kept: float, distinct_4grams: float = 1.0) -> dict[str, float]:
+    return {"forgotten": forgotten, "kept": kept, "distinct_4grams": distinct_4grams}
 
 
 def test_among_those_that_forget_enough_the_one_that_keeps_most() -> None:
@@ -32,6 +32,15 @@ def test_among_those_that_forget_enough_the_one_that_keeps_most() -> None:
 
 def test_where_none_forgets_enough_the_one_that_forgets_most() -> None:
     assert pick([row(0.2, 1.0), row(0.6, 0.7), row(-0.1, 1.0)]) == row(0.6, 0.7)
+
+
+def test_a_setting_that_no_longer_speaks_is_not_taken() -> None:
+    assert pick([row(0.9, 0.9, 0.1), row(0.8, 0.7), row(0.6, 1.0)]) == row(0.8, 0.7)
+    assert pick([row(0.9, 0.9, 0.1), row(0.5, 1.0), row(0.6, 0.9)]) == row(0.6, 0.9)
+
+
+def test_where_none_speaks_the_rule_is_the_same_among_all() -> None:
+    assert pick([row(0.9, 0.5, 0.0), row(0.8, 0.6, 0.1), row(0.5, 1.0, 0.2)]) == row(0.8, 0.6, 0.1)
 
 
 @pytest.fixture
@@ -67,7 +76,7 @@ def test_setting_is_measured_once_and_written_at_once(project: Path) -> None:
     first = next(going)
     assert read_rows(file) == [first]
     assert json.loads(first["setting"]) == {"baseline.beta": 0.1, "baseline.learning_rate": LEARNING_RATE}
-    assert 0 <= first["forget"] <= 1 and first["steps"] > 0
+    assert 0 <= first["forget"] <= 1 and 0 <= first["distinct_4grams"] <= 1 and first["steps"] > 0
     going.close()
     file.write_text(file.read_text().replace(f",{first['kept']},", ",0.125,"), encoding="utf-8")
     both = list(tune(*arguments, seed=0, file=file))

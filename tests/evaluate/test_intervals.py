@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.evaluate.intervals import mean_with_interval
@@ -18,7 +18,6 @@ def test_interval_is_that_of_the_normal_approximation() -> None:
     assert result["count"] == 400
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 5))
 def test_interval_lies_within_the_values(values: list[float], seed: int) -> None:
     result = mean_with_interval(values, 200, seed)

@@ -139,7 +139,7 @@ def test_generated_texts(kind: str) -> None:
     """The promises hold on thousands of texts in six languages, and nearly all of a family's literal boundaries are shared."""
     tokenizer, counts, seen = tokenizer_of(kind), {"texts": 0, "own": 0, "shared": 0}, Counter[str]()
 
-    @settings(max_examples=TEXTS, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=TEXTS, derandomize=True, database=None)
     @given(cases())
     def check(case: Case) -> None:
         renderings = [render(tokenizer, case.segments, names, "") for names in ({}, *case.replacements)]
@@ -158,14 +158,14 @@ def test_generated_texts(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(segments=PASSAGES, prompt=st.sampled_from(["", PROMPT]))
 def test_shared_boundaries_mean_the_same_place(kind: str, segments: list[Segment], prompt: str) -> None:
     check_shared(render_all(kind, segments, prompt), segments)
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(segments=PASSAGES, prompt=st.sampled_from(["", PROMPT]))
 def test_every_shared_place_is_found_once_and_in_order(kind: str, segments: list[Segment], prompt: str) -> None:
     renderings = render_all(kind, segments, prompt)

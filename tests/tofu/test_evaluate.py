@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, harmonic_mean
 from typing import Any
@@ -219,3 +220,12 @@ def test_broken_weights_are_an_error_that_names_the_model(rows: TofuRows, tmp_pa
     model.save_pretrained(tmp_path)
     with pytest.raises(InputError, match="no finite log-probability"):
         evaluate(tmp_path, rows, PARAMS, RUNTIME)
+
+
+def test_a_question_without_wrong_answers_is_asked_all_the_same(tiny_model: Path, rows: TofuRows) -> None:
+    bare = tuple(replace(one, perturbed_answers=()) for one in rows.asked["world_facts"])
+    told, metrics = evaluate(tiny_model, replace(rows, asked={**rows.asked, "world_facts": bare}), PARAMS, RUNTIME)
+    row = next(row for row in told if row["set"] == "world_facts")
+    assert row["response"] is not None and row["perturbed_losses"] == []
+    assert row["truth_ratio_geometric"] is row["probability_among_answers"] is None
+    assert "world_facts questions have no wrong answers" in metrics["left_out"]["tofu.model_utility"]

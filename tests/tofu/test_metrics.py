@@ -60,6 +60,30 @@ def test_a_retrained_auc_of_one_gives_no_privleak() -> None:
     assert "AUC of 1 is undefined" in report["left_out"]["tofu.privleak"]
 
 
+@pytest.mark.parametrize(
+    ("set_name", "lacks"),
+    [
+        ("forget", {"forget_truth_ratio", "forget_truth_ratio_arithmetic", "forget_quality", "forget_quality_statistic"}),
+        ("retain", {"model_utility", "model_utility_arithmetic", "retain_truth_ratio", "retain_truth_ratio_arithmetic"}),
+        (
+            "world_facts",
+            {
+                *("model_utility", "model_utility_arithmetic", "world_facts_probability"),
+                *("world_facts_truth_ratio", "world_facts_truth_ratio_arithmetic"),
+            },
+        ),
+    ],
+)
+def test_questions_without_wrong_answers_leave_out_what_needs_them(set_name: str, lacks: set[str]) -> None:
+    without = {"perturbed_losses": [], "truth_ratio_geometric": None, "truth_ratio_arithmetic": None}
+    first = next(row for row in ASKED if row["set"] == set_name)
+    rows = [*({**row, **without} if row is first else row for row in ASKED), *NON_MEMBERS]
+    report = tofu_metrics(rows, rows)
+    assert report["left_out"] == {f"tofu.{name}": f"1 of 2 {set_name} questions have no wrong answers" for name in lacks}
+    assert not report["values"].keys() & report["left_out"].keys()
+    assert {"tofu.forget_probability", "tofu.retain_probability", f"tofu.{set_name}_rouge_l_recall"} <= report["values"].keys()
+
+
 def test_rows_on_other_questions_are_an_error() -> None:
     with pytest.raises(InputError, match="of other questions than this model's"):
         tofu_metrics([*ASKED, *NON_MEMBERS], ASKED)

@@ -95,10 +95,20 @@ def test_an_asked_row_that_is_not_in_the_retain_set_is_an_error(prepare: Prepare
         read_tofu_rows(prepare, TofuEvaluateParams())
 
 
-@pytest.mark.parametrize("wrong", [[], ["A lamp", " "]])
-def test_a_row_needs_wrong_answers(prepare: PrepareParams, wrong: list[str]) -> None:
-    write_jsonl(Path(prepare.path) / "world_facts_perturbed.jsonl", [{**fact(1), "perturbed_answer": wrong}])
-    with pytest.raises(InputError, match=r"world_facts_perturbed: the question 'What is in town 1\?' needs"):
+def test_an_empty_wrong_answer_is_an_error(prepare: PrepareParams) -> None:
+    write_jsonl(Path(prepare.path) / "world_facts_perturbed.jsonl", [{**fact(1), "perturbed_answer": ["A lamp", " "]}])
+    with pytest.raises(InputError, match=r"world_facts_perturbed: the question 'What is in town 1\?' has an empty wrong"):
+        read_tofu_rows(prepare, TofuEvaluateParams())
+
+
+def test_wrong_answers_may_be_missing_but_are_texts(prepare: PrepareParams) -> None:
+    file = Path(prepare.path) / "world_facts_perturbed.jsonl"
+    bare = {key: value for key, value in fact(2).items() if key != "perturbed_answer"}
+    write_jsonl(file, [{**fact(1), "perturbed_answer": []}, bare, fact(3)])
+    wrong = [row.perturbed_answers for row in read_tofu_rows(prepare, TofuEvaluateParams()).asked["world_facts"]]
+    assert sorted(wrong) == [(), (), ("A lamp", "A boat")]
+    write_jsonl(file, [{**fact(1), "perturbed_answer": "A lamp"}])
+    with pytest.raises(InputError, match=r"line 1: 'perturbed_answer' must be a list of strings"):
         read_tofu_rows(prepare, TofuEvaluateParams())
 
 
