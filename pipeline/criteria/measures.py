@@ -71,16 +71,23 @@ def floors_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {key: fmean(values) for key, values in found.items() if values}
 
 
+def _column(measure: Measure, rows: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The values that ``measure`` is the mean of, one a question that has one."""
+    chosen = [row for row in rows if row["split"] in measure.splits and row.get(measure.column) is not None]
+    return [float(row[measure.column]) for row in chosen]
+
+
+def counts_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """{measure: how many questions its mean is over}, of the measures that have a column and a question."""
+    return {measure.key: len(found) for measure in MEASURES if (found := _column(measure, rows))}
+
+
 def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """{measure: mean over its questions}, of the measures that have a column; those that no question has are left out.
 
     ``robustness.worst`` is the worse of the two attacks' means.
     """
-    values = {}
-    for measure in MEASURES:
-        chosen = [row for row in rows if row["split"] in measure.splits and row.get(measure.column) is not None]
-        if chosen:
-            values[measure.key] = fmean(float(row[measure.column]) for row in chosen)
+    values = {measure.key: fmean(found) for measure in MEASURES if (found := _column(measure, rows))}
     attacks = [values[key] for key in ("robustness.many_shot", "robustness.soft_embedding") if key in values]
     if attacks:
         values["robustness.worst"] = max(attacks)

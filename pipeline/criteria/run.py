@@ -12,7 +12,7 @@ from pipeline.benchmark.folders import NO_METHOD
 from pipeline.benchmark.params import BenchmarkParams, model_of
 from pipeline.criteria.base_loss import base_losses
 from pipeline.criteria.held_out import teacher_kl
-from pipeline.criteria.measures import MEASURES, floors_of, values_of
+from pipeline.criteria.measures import MEASURES, counts_of, floors_of, values_of
 from pipeline.device import free_memory
 from pipeline.errors import InputError
 from pipeline.evaluate.ask import ask
@@ -37,8 +37,8 @@ def measure(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """(answer rows, report) of the model that ``method`` left with ``seed``.
 
-    The report has method, seed, values {measure: mean}, left_out {measure: reason} and the judge's counts; the base's also has
-    floors {measure: mean about invented people}.
+    The report has method, seed, values {measure: mean}, questions {measure: how many it is over}, left_out {measure: reason}
+    and the judge's counts; the base's also has floors {measure: mean about invented people}.
     """
     folders = benchmark.folders
     model = model_of(benchmark, method, seed)
@@ -62,6 +62,7 @@ def measure(
         "method": method,
         "seed": seed,
         "values": {key: round(value, 6) for key, value in values.items()},
+        "questions": counts_of(rows),
         "left_out": {m.key: left_out.get(m.key) or _why(m.column, m.splits, rows) for m in MEASURES if m.key not in values},
         "floors": {key: round(value, 6) for key, value in floors_of(rows).items()},
         "judge": {"judge": benchmark.judge.judge, **counts},

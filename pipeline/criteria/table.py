@@ -1,7 +1,7 @@
 """One table of a benchmark: every method and measure, mean and interval over seeds, and the bars of the paper's figure."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
@@ -73,6 +73,7 @@ def benchmark_table(
                 "better": m.better if m.better != "floor" or m.key in floors else "lower",
                 "floor": floors.get(m.key),
                 "normalised": m.in_bars,
+                "questions": _span(report["questions"][m.key] for report in every if m.key in report.get("questions", {})),
             }
             for m in measures
         ],
@@ -85,6 +86,12 @@ def benchmark_table(
     if any(measure in TOFU_MEASURES for measure in measures):
         table["scatter"] = {"x": "tofu.model_utility", "y": "tofu.forget_quality"}
     return table
+
+
+def _span(counts: Iterable[int]) -> list[int] | None:
+    """The fewest and the most questions that a measure is over in one run; None where no run tells."""
+    found = sorted(counts)
+    return [found[0], found[-1]] if found else None
 
 
 def _runs(folders: BenchmarkFolders, method: str, seeds: Collection[int] | None) -> list[dict[str, Any]]:

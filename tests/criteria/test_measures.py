@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.criteria.measures import MEASURES, Measure, bars, floors_of, values_of
+from pipeline.criteria.measures import MEASURES, Measure, bars, counts_of, floors_of, values_of
 
 ROWS = [
     {"split": "forget", "rouge_l_recall": 0.25, "probability": 0.5, "many_shot_rouge_l_recall": 0.5, "unavailable": True},
@@ -18,6 +18,13 @@ def test_mean_is_over_the_questions_of_the_split_that_have_the_value() -> None:
     assert values["utility.hard_rouge_l_recall"] == 1.0
     assert values["hallucination.unavailable"] == 0.5
     assert "utility.general_probability" not in values
+
+
+def test_every_mean_tells_over_how_many_questions_it_is() -> None:
+    counts = counts_of(ROWS)
+    assert counts["efficacy.rouge_l_recall"] == counts["robustness.many_shot"] == 2
+    assert counts["efficacy.probability"] == counts["utility.hard_probability"] == 1
+    assert set(counts) == set(values_of(ROWS)) - {"robustness.worst"}
 
 
 def test_floors_are_of_the_questions_that_know_one() -> None:

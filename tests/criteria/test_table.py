@@ -77,6 +77,13 @@ def test_nearest_to_the_floor_is_bold_where_the_base_has_one(folders: BenchmarkF
     assert "| 0.900 | 0.300 ± 0.124 | **0.600** |" in row
 
 
+def test_questions_behind_a_mean_stand_beside_it(folders: BenchmarkFolders) -> None:
+    for method, count in (("base", 30), ("npo_2", 29)):
+        write_run(folders.folder, method, 0, {"efficacy.probability": 0.6}, questions={"efficacy.probability": count})
+    (measure,) = benchmark_table("mine", folders, ["npo", "npo_2"])["measures"][:1]
+    assert (measure["key"], measure["questions"]) == ("efficacy.probability", [29, 30])
+
+
 def test_reason_is_told_of_what_no_run_has(folders: BenchmarkFolders) -> None:
     reasons = {"gap.interventional": "no teacher", "efficacy.leak": "the judge gave no rating that could be read"}
     write_run(folders.folder, "npo_2", 0, {"efficacy.probability": 0.6}, left_out=reasons)
