@@ -148,15 +148,15 @@ def pick(rows: Sequence[Row]) -> Row:
 
 
 def read_rows(file: Path) -> list[Row]:
-    """The rows of an earlier run; none where there is no file, or one that measured something else."""
+    """The rows of an earlier run, None for a value that it did not measure; none where there is no file."""
     if not file.exists():
         return []
     text = ("method", "setting", "fingerprint")
     with file.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            return []
-        return [{key: value if key in text else float(value) for key, value in row.items()} for row in reader]
+        return [
+            {key: value if key in text else json.loads(value) if value else None for key, value in row.items()}
+            for row in csv.DictReader(stream)
+        ]
 
 
 def _write_rows(file: Path, rows: Sequence[Row]) -> None:
