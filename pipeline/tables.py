@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import InputError
+from pipeline.made import read_parquet
 from pipeline.paths import PREPARED
 from pipeline.segments import Segment, text_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-STAGE_OF = {"prepared": "prepare", "elicited": "elicit"}
 SPLITS = ("forget", "hard_retain", "general_retain")
 
 
@@ -171,13 +170,9 @@ def write_tables(
 
 
 def _rows(folder: Path, table: str) -> list[dict[str, Any]]:
-    """The rows of ``table``. Raises InputError when the stage that writes it has not run."""
-    import pyarrow.parquet as pq
-
-    path = folder / f"{table}.parquet"
-    if not path.exists():
-        raise InputError(f"{path} is missing; run the stage that writes it first (dvc repro {STAGE_OF[folder.name]}).")
-    return pq.read_table(path).to_pylist()
+    """The rows of ``table``. Raises InputError when the stage that writes it has not run, or its file is broken."""
+    rows: list[dict[str, Any]] = read_parquet(folder / f"{table}.parquet").to_pylist()
+    return rows
 
 
 def read_targets_table(folder: Path = PREPARED) -> list[TargetFacts]:

@@ -12,7 +12,7 @@ import click
 def main(model: str) -> None:
     from pipeline.evaluate.ask import ask
     from pipeline.evaluate.metrics import side_by_side, split_metrics, summary
-    from pipeline.evaluate.results import read_base, write_answers
+    from pipeline.evaluate.results import check_same_questions, read_base, write_answers
     from pipeline.evaluate.table import before_after, sample_answers
     from pipeline.params import load_params
     from pipeline.paths import BASE_MODEL, EVALUATION, STUDENT
@@ -21,10 +21,12 @@ def main(model: str) -> None:
 
     params = load_params()
     is_base = model == "base"
+    questions = read_question_rows()
     if not is_base:
         base_rows, base_metrics = read_base(EVALUATION / "base")
+        check_same_questions(base_rows, questions, EVALUATION / "base")
     folder = BASE_MODEL if is_base else STUDENT
-    rows = ask(folder, read_question_rows(), read_names(), params["evaluate"], params["runtime"], with_floor=is_base)
+    rows = ask(folder, questions, read_names(), params["evaluate"], params["runtime"], with_floor=is_base)
     metrics = split_metrics(rows, params["evaluate"])
     output = EVALUATION / model
     with published_folder(output) as fresh:

@@ -11,6 +11,7 @@ import click
 def main(benchmark: str) -> None:
     from pipeline.benchmark.params import load_benchmark
     from pipeline.criteria.held_out import held_out_passages
+    from pipeline.errors import InputError
     from pipeline.params import load_params
     from pipeline.tables import read_names, read_passages, read_question_rows
     from pipeline.teacher.build import build_shards
@@ -19,6 +20,11 @@ def main(benchmark: str) -> None:
     prepared, output = chosen.folders.prepared, chosen.folders.held_out
     names = read_names(prepared)
     passages = held_out_passages(read_question_rows(prepared), read_passages(prepared), names)
+    if not passages:
+        raise InputError(
+            f"{prepared}: there is no forget question, and no held_out_documents, that a chat does not train on, so nothing is "
+            "held out; write some in data/questions.jsonl."
+        )
     told = {passage.target for passage in passages}  # drawn questions need not be about every target
     names = {target: drawn for target, drawn in names.items() if target in told}
     manifest = build_shards(chosen.folders.base, chosen.held_out, runtime, passages, names, output)

@@ -1,6 +1,10 @@
-"""Which of the project's own files a stage really imports, at any depth, inside functions too."""
+"""Which of the project's own files a stage really imports, at any depth, inside functions too.
+
+python -m tests.import_closure   # writes them into dvc.yaml and benchmarks/dvc.yaml as the stages' code dependencies
+"""
 
 import ast
+import re
 from pathlib import Path
 
 
@@ -41,3 +45,27 @@ def import_closure(root: Path, stage: str) -> set[str]:
                 if file is not None and file.name != "__init__.py":
                     waiting.append(file)
     return {str(path.relative_to(root)) for path in closure}
+
+
+def with_code_dependencies(text: str, root: Path) -> str:
+    """A dvc.yaml's ``text`` with every stage's code dependencies as they should be."""
+    lines: list[str] = []
+    stage, pending = "", False
+    for line in text.splitlines():
+        if found := re.match(r"    cmd: python -m stages\.(\w+)", line):
+            stage = found.group(1)
+        if re.match(r"    deps:$", line):
+            pending = True
+        is_code = re.match(r"      - (pipeline|stages)/.*\.py$", line)
+        if pending and (is_code or (re.match(r"    \w+:$", line) and line != "    deps:")):
+            lines += [f"      - {path}" for path in sorted(import_closure(root, stage))]
+            pending = False
+        if not is_code:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    here = Path(__file__).parent.parent
+    for file in (here / "dvc.yaml", here / "benchmarks/dvc.yaml"):
+        file.write_text(with_code_dependencies(file.read_text(encoding="utf-8"), here), encoding="utf-8")

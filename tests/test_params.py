@@ -129,8 +129,8 @@ def test_limits_themselves_are_allowed(tmp_path: Path) -> None:
 
 def test_fewer_scored_than_kept_tokens_is_refused(tmp_path: Path) -> None:
     told = message(tmp_path, "teacher: {top_k: 64, scored_top_k: 63}")
-    assert "teacher.scored_top_k (63)" in told
-    assert "teacher.top_k (64)" in told
+    assert "params.yaml: teacher.scored_top_k (63)" in told
+    assert "at least top_k (64)" in told
     assert load(tmp_path, "teacher: {top_k: 64, scored_top_k: 64}")["teacher"] == TeacherParams(top_k=64, scored_top_k=64)
 
 

@@ -72,7 +72,7 @@ def draw_shots(questions: Sequence[Row], shots: Sequence[Row], forms: Iterable[s
     ]
     if not fit:
         raise InputError(
-            "data/questions.jsonl: the many-shot attack finds no retain question (hard_retain, general_retain) that mentions "
+            "the questions: the many-shot attack finds no retain question (hard_retain, general_retain) that mentions "
             f"no target; add questions on other subjects, or set {SECTION}.many_shot_shots to 0."
         )
     return Random(seed).sample(fit, min(count, len(fit)))

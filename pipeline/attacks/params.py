@@ -36,10 +36,6 @@ class AttackParams:
 
     def __post_init__(self) -> None:
         if self.soft_held_out_folds == 1:
-            raise InputError(
-                f"{SECTION}.soft_held_out_folds is 1, which leaves no question to train on; give 0, or 2 and more."
-            )
+            raise InputError("soft_held_out_folds is 1, which leaves no question to train on; give 0, or 2 and more.")
         if self.soft_towards == "openings" and not self.soft_openings:
-            raise InputError(
-                f"{SECTION}.soft_openings is empty; give at least one, or set {SECTION}.soft_towards to 'answers'."
-            )
+            raise InputError("soft_openings is empty; give at least one, or set soft_towards to 'answers'.")

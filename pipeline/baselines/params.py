@@ -31,9 +31,7 @@ class BaselineParams:
     def __post_init__(self) -> None:
         for prompt in self.prompts:
             if prompt and "{name}" not in prompt:
-                raise InputError(
-                    f"baseline.prompts holds {prompt!r}, which lacks {{name}}; add it, or give '' for the text alone."
-                )
+                raise InputError(f"prompts holds {prompt!r}, which lacks {{name}}; add it, or give '' for the text alone.")
 
     @property
     def inverse_temperature(self) -> float:

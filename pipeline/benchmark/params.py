@@ -159,6 +159,8 @@ def _method(name: str, document: Any, file: Path) -> MethodParams:
 def _settings(grids: Any, methods: Mapping[str, Any], file: Path) -> dict[str, list[Setting]]:
     """Every combination of the values that a grid gives for a method's keys, in the order of the file."""
     settings: dict[str, list[Setting]] = {}
+    if grids is not None and not isinstance(grids, Mapping):
+        raise InputError(f"{file}: grids must be a section with methods below it.")
     for name, grid in ({} if grids is None else grids).items():
         if name not in methods or not isinstance(grid, Mapping) or not all(isinstance(v, list) and v for v in grid.values()):
             raise InputError(f"{file}: grids.{name} must be one of the methods, with a list of values for each of its keys.")

@@ -148,15 +148,22 @@ def pick(rows: Sequence[Row]) -> Row:
 
 
 def read_rows(file: Path) -> list[Row]:
-    """The rows of an earlier run, None for a value that it did not measure; none where there is no file."""
+    """The rows of an earlier run, None for a value that it did not measure; none where there is no file.
+
+    Raises InputError for a file that is no such table.
+    """
     if not file.exists():
         return []
     text = ("method", "setting", "fingerprint")
-    with file.open(encoding="utf-8", newline="") as stream:
-        return [
-            {key: value if key in text else json.loads(value) if value else None for key, value in row.items()}
-            for row in csv.DictReader(stream)
-        ]
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            return [
+                {key: row[key] if key in text else json.loads(row[key] or "null") for key in COLUMNS}
+                for row in csv.DictReader(stream)
+            ]
+    except (KeyError, ValueError) as error:
+        told = f"no column {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{file} is no table of settings ({told}); bring it back from git, or move it away.") from None
 
 
 def _write_rows(file: Path, rows: Sequence[Row]) -> None:

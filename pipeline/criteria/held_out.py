@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.batching import batches, padded
 from pipeline.device import pick_device
 from pipeline.distill.loss import bucketed_kl
+from pipeline.errors import InputError
+from pipeline.made import read_parquet
 from pipeline.model import load_model
 from pipeline.params import RuntimeParams
 from pipeline.prepare.passages import chat_passage
@@ -47,17 +49,21 @@ def held_out_passages(
 
 
 def teacher_kl(model: Path, shards: Path, runtime: RuntimeParams) -> float:
-    """Mean KL(teacher || model) in nats over the positions of ``shards``, each read after the model's own chat prefix."""
-    import pyarrow.parquet as pq
+    """Mean KL(teacher || model) in nats over the positions of ``shards``, each read after the model's own chat prefix.
+
+    Raises InputError where the shards have no position, and there is nothing to take a mean of.
+    """
     import torch
 
     device = pick_device(runtime.device)
     network = load_model(model, device)
     tokenizer = load_tokenizer(model)
-    rows = pq.read_table(shards / "passages.parquet").to_pylist()
+    rows = read_parquet(shards / "passages.parquet").to_pylist()
     prefixes = [tokenize(tokenizer, question_prefix(tokenizer, row["question"]))[0] for row in rows]
     inputs = [[*prefix, *row["input_ids"][row["prefix_length"] :]] for prefix, row in zip(prefixes, rows, strict=True)]
     targets = [one for path in shard_paths(shards) for one in read_shard(path) if len(one.positions)]
+    if not targets:
+        raise InputError(f"{shards}: no held-out text has a trained position; write longer answers or held_out_documents.")
     total, count = 0.0, 0
     with torch.inference_mode():
         for batch in batches([len(inputs[one.passage]) for one in targets], runtime.micro_batch_tokens):

@@ -14,6 +14,7 @@ from pipeline.criteria.base_loss import base_losses
 from pipeline.criteria.held_out import teacher_kl
 from pipeline.criteria.measures import MEASURES, counts_of, floors_of, values_of
 from pipeline.device import free_memory
+from pipeline.distill.data import check_same_model
 from pipeline.errors import InputError
 from pipeline.evaluate.ask import ask
 from pipeline.judges.rate import rate_answers
@@ -42,6 +43,7 @@ def measure(
     """
     folders = benchmark.folders
     model = model_of(benchmark, method, seed)
+    check_same_model(folders.held_out, folders.base)  # before the hours, not after them
     # No criterion reads what the question is in other words, which would double the time.
     questions = [{**question, "paraphrased_question": None} for question in read_question_rows(folders.prepared)]
     names = read_names(folders.prepared)

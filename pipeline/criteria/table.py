@@ -1,6 +1,5 @@
 """One table of a benchmark: every method and measure, mean and interval over seeds, and the bars of the paper's figure."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from pipeline.benchmark.folders import GOLD, NO_METHOD, BenchmarkFolders
 from pipeline.criteria.measures import MEASURES, Measure, bars
 from pipeline.errors import InputError
+from pipeline.made import command_for, read_json_object
 from pipeline.tofu.table import TOFU_MEASURES
 
 LEVEL = 0.95
@@ -43,11 +43,12 @@ def benchmark_table(
 ) -> dict[str, Any]:
     """The table of the runs that are there, of ``methods`` in this order, the base and the gold standard first.
 
-    Of ``seeds`` alone, where they are given: a folder may still hold runs of seeds that are no longer made.
+    Methods' runs of ``seeds`` alone, where they are given: a folder may still hold runs of seeds that are no longer made.
 
     Raises InputError when there is no finished run.
     """
-    runs = {method: _runs(folders, method, seeds) for method in (*REFERENCES, *methods)}
+    runs = {method: _runs(folders, method, seeds) for method in methods}
+    runs = {**{reference: _runs(folders, reference, None) for reference in REFERENCES}, **runs}
     found = {method: reports for method, reports in runs.items() if reports}
     if not found:
         raise InputError(f"{folders.folder}/runs holds no finished run; make some (dvc repro benchmarks/dvc.yaml).")
@@ -103,10 +104,17 @@ def _runs(folders: BenchmarkFolders, method: str, seeds: Collection[int] | None)
 
 
 def read_report(run: Path) -> dict[str, Any] | None:
-    """What criteria.json and tofu.json of a run say, as one report; None where it has neither."""
-    parts = [json.loads(path.read_text(encoding="utf-8")) for name in REPORTS if (path := run / name).exists()]
+    """What criteria.json and tofu.json of a run say, as one report; None where it has neither.
+
+    Raises InputError for a file that is no report.
+    """
+    files = [path for name in REPORTS if (path := run / name).exists()]
+    parts = [read_json_object(path) for path in files]
     if not parts:
         return None
+    for path, part in zip(files, parts, strict=True):
+        if not (isinstance(part.get("values"), dict) and isinstance(part.get("left_out"), dict) and "seed" in part):
+            raise InputError(f"{path} lacks values, left_out or seed; make it anew ({command_for(path)}).")
     values = {key: value for part in parts for key, value in part["values"].items()}
     left_out = {key: reason for part in parts for key, reason in part["left_out"].items() if key not in values}
     return {**parts[-1], **parts[0], "values": values, "left_out": left_out}

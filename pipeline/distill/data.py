@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
 from pipeline.fingerprint import model_fingerprint, tokenizer_fingerprint
+from pipeline.made import command_for, read_parquet
 from pipeline.params import DistillParams
-from pipeline.teacher.shards import PassageTargets, command_for, read_manifest, read_shard, shard_paths
+from pipeline.teacher.shards import PassageTargets, read_manifest, read_shard, shard_paths
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,9 +33,7 @@ def check_same_model(teacher: Path, model: Path) -> None:
 
 def read_input_ids(teacher: Path) -> "dict[int, np.ndarray]":
     """Token ids of every passage as the student reads it: prompt prefix and original text."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(teacher / "passages.parquet", columns=["passage", "input_ids"]).combine_chunks()
+    table = read_parquet(teacher / "passages.parquet", ["passage", "input_ids"]).combine_chunks()
     ids = table["input_ids"].chunk(0)
     offsets, flat = ids.offsets.to_numpy(), ids.values.to_numpy()
     return {int(number): flat[offsets[row] : offsets[row + 1]] for row, number in enumerate(table["passage"].to_numpy())}
@@ -46,9 +45,7 @@ def passages_of_epoch(teacher: Path, params: DistillParams, epoch: int) -> set[i
     All forget passages, and ``retain_per_forget`` times as many retain passages, drawn anew each epoch by (seed, epoch);
     no retain passage where ``retain_weight`` is 0. Reads passages.parquet, not the shards.
     """
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(teacher / "passages.parquet", columns=["passage", "kind"])
+    table = read_parquet(teacher / "passages.parquet", ["passage", "kind"])
     numbers: dict[str, list[int]] = {"forget": [], "retain": []}
     for number, kind in zip(table["passage"].to_pylist(), table["kind"].to_pylist(), strict=True):
         numbers[kind].append(number)

@@ -36,7 +36,7 @@ class VllmEngine:
         except ImportError as error:
             raise InputError(
                 f"the vLLM engine can't be imported ({error}); install obliviate[cpu] or obliviate[gpu], or set "
-                "engine to transformers in the sections elicit, teacher and evaluate of params.yaml."
+                "engine to transformers in the sections that have one (in params.yaml: elicit, teacher, evaluate)."
             ) from None
         import torch
 

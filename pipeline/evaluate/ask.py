@@ -163,7 +163,7 @@ def _consistency(
             seed=params.seed,
         )
         for one, answers in zip(asked, sampled, strict=True):
-            texts = [str(tokenizer.decode(ids, skip_special_tokens=True)) for ids in answers]
+            texts = [own_answer(tokenizer, str(tokenizer.decode(ids, skip_special_tokens=True))) for ids in answers]
             results[one.index][one.key] = self_consistency(texts)
     return results
 

@@ -1,11 +1,11 @@
 """What an evaluation leaves behind: answers in Parquet, metrics in JSON."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
+from pipeline.made import command_for, read_json_object, read_parquet
 
 
 def write_answers(path: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -52,10 +52,14 @@ def write_answers(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def read_base(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The base's answers and metrics. Raises InputError when the base has not been evaluated."""
-    import pyarrow.parquet as pq
+    """The base's answers and metrics. Raises InputError when the base has not been evaluated, or a file is broken."""
+    metrics = read_json_object(folder / "metrics.json")
+    return read_parquet(folder / "answers.parquet").to_pylist(), metrics
 
-    if not (folder / "metrics.json").exists():
-        raise InputError(f"{folder} holds no evaluation of the base model; run python -m stages.evaluate base first.")
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return pq.read_table(folder / "answers.parquet").to_pylist(), metrics
+
+def check_same_questions(base_rows: Sequence[Mapping[str, Any]], questions: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Raise InputError when the base, whose answers lie in ``folder``, was asked other ``questions``."""
+    if [row["question"] for row in base_rows] != [question["question"] for question in questions]:
+        raise InputError(
+            f"{folder}: the base was asked other questions than those of now; ask it again ({command_for(folder)})."
+        )

@@ -23,7 +23,7 @@ def before_after(base: Mapping[str, Any], student: Mapping[str, Any]) -> Iterato
     for split, metrics in student.items():
         yield f"{split} ({metrics['distinct_4grams']['count']} questions)"
         for measure, label in _ROWS:
-            if measure in metrics:
+            if measure in metrics and measure in base[split]:
                 yield f"  {label:32}{_cell(base[split][measure]):>22}{_cell(metrics[measure]):>22}"
         if "floor_probability" in base[split]:
             yield f"  {'floor (names the model never met)':33}{_cell(base[split]['floor_probability']):>21}"

@@ -87,14 +87,15 @@ class OpenaiJudge:
                 seed=self._params.seed,
                 max_completion_tokens=self._params.max_new_tokens,
             )
-        except json.JSONDecodeError:
+        except ValueError:  # no JSON, or no UTF-8
             raise _NoCompletion from None
         # The client does not check what it is sent: text that is no JSON comes back as a string, a missing field as None.
         choices = getattr(completion, "choices", None)
         message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
-        if message is None:
+        content = getattr(message, "content", 0)
+        if not isinstance(content, str | None):
             raise _NoCompletion
-        return message.content or ""
+        return content or ""
 
     def _told(self, error: Exception) -> str:
         """What happened, as the rest of a sentence about the endpoint."""
@@ -124,6 +125,10 @@ def _client(params: JudgeParams, url: str) -> "OpenAI":
     except ImportError:
         raise InputError("judge.judge is 'openai', but its client is not installed; pip install openai.") from None
     key = os.environ.get(params.api_key_env, "").strip() if params.api_key_env else "none"
+    if not key.isascii():
+        raise InputError(
+            f"the environment variable {params.api_key_env} holds a key with letters that no key has; set it anew."
+        )
     if not key:
         raise InputError(
             f"the environment variable {params.api_key_env} holds no API key for {url}; set it, name another one in "

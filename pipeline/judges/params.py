@@ -25,6 +25,6 @@ class JudgeParams:
 
     def __post_init__(self) -> None:
         if self.judge != "rules" and not self.model:
-            raise InputError(f"judge.model is empty, but judge.judge is {self.judge!r}; name the model that judges.")
+            raise InputError(f"model is empty, but judge is {self.judge!r}; name the model that judges.")
         if self.base_url and not self.base_url.startswith(("http://", "https://")):
-            raise InputError(f"judge.base_url is {self.base_url!r}, but must begin with http:// or https://.")
+            raise InputError(f"base_url is {self.base_url!r}, but must begin with http:// or https://.")

@@ -12,7 +12,11 @@ from pipeline.judges.rubrics import SCALES
 
 _THOUGHT = regex.compile(r"<think>.*?(?:</think>|\Z)", regex.DOTALL)
 _OBJECT = regex.compile(r"\{[^{}]*\}")
-_NAMED = regex.compile(r"rating\W{0,9}(-?\d+(?:\.\d+)?|true|false)", regex.IGNORECASE)
+# Between the word and its number may stand quotes, emphasis, a colon or a bracket: no minus, and no scale such as (0-2).
+_NAMED = regex.compile(
+    r"rating(?:\s*\(\s*\d+\s*[-–/]\s*\d+\s*\))?[\s\"'*_:=\[(]{0,9}(-?\d+(?:\.\d+)?|true|false)(?!\s*[-–/]\s*\d)",
+    regex.IGNORECASE,
+)
 _NUMBER = regex.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w|\.\d)")
 _WORDS = {"true": 1.0, "false": 0.0}
 

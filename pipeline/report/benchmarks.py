@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from pipeline.errors import InputError
-from pipeline.report.sources import benchmark_command, benchmark_names, left_out, read_object
+from pipeline.made import read_json_object
+from pipeline.report.sources import benchmark_command, benchmark_names, left_out
 
 _REQUIRED = ("methods", "seeds", "measures", "values")
 
@@ -18,7 +19,7 @@ def _table(path: Path, name: str) -> dict[str, Any]:
     command = benchmark_command(name)
     if not path.exists():
         return left_out(f"benchmarks/{name}/table.json", command)
-    table = read_object(path, command)
+    table = read_json_object(path, command)
     for key in _REQUIRED:
         if key not in table:
             raise InputError(f"{path} lacks {key!r}; make it anew with {command}.")

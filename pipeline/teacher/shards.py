@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
-from pipeline.paths import TEACHER
+from pipeline.made import command_for, read_json_object, read_parquet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,11 +99,6 @@ def write_shard(path: Path, tables: "list[pa.Table]", facts: Mapping[str, Any]) 
     )
 
 
-def command_for(folder: Path) -> str:
-    """What makes the shards in ``folder``: a stage of dvc.yaml, or of a benchmark."""
-    return "dvc repro teacher" if folder == TEACHER else "dvc repro benchmarks/dvc.yaml"
-
-
 def shard_paths(folder: Path) -> list[Path]:
     """The shards of a teacher folder, in order. Raises InputError when there is none."""
     paths = sorted(folder.glob("shard-*.parquet"))
@@ -113,11 +108,9 @@ def shard_paths(folder: Path) -> list[Path]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """manifest.json of a teacher folder. Raises InputError when it is missing or of another format version."""
+    """manifest.json of a teacher folder. Raises InputError when it is missing, broken or of another format version."""
     path = folder / "manifest.json"
-    if not path.exists():
-        raise InputError(f"{path} is missing; make the shards first ({command_for(folder)}).")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_json_object(path)
     if manifest.get("format_version") != FORMAT_VERSION:
         raise InputError(
             f"{path} has format version {manifest.get('format_version')}, not {FORMAT_VERSION}; make the shards anew "
@@ -144,10 +137,9 @@ def read_shard(path: Path) -> Iterator[PassageTargets]:
     K is the same within a passage; beside hard targets, whose K is 1, a retain passage has its own.
     """
     import numpy as np
-    import pyarrow.parquet as pq
 
     columns = ["kind", "passage", "position", "teacher_ids", "teacher_logprobs", "tail_logprob"]
-    table = pq.read_table(path, columns=columns).combine_chunks()
+    table = read_parquet(path, columns).combine_chunks()
     if not table.num_rows:
         return
     numbers = table["passage"].to_numpy()

@@ -13,7 +13,7 @@ from pipeline.tofu.membership import auc, privleak
 from pipeline.tofu.quality import forget_quality
 from pipeline.tofu.rows import SETS
 from pipeline.tofu.truth_ratio import Combination, forget_form
-from pipeline.tofu.utility import AMONG_ANSWERS, SPLITS, SplitScores, model_utility
+from pipeline.tofu.utility import AMONG_ANSWERS, SPLITS, SplitScores, model_utility, split_means
 
 Rows = Sequence[Mapping[str, Any]]
 Found = tuple[dict[str, float], dict[str, str]]  # values by name, and why others are left out
@@ -91,21 +91,20 @@ def _utility(rows: Rows) -> Found:
             paraphrased_losses=_column(asked, "paraphrased_loss"),
             perturbed_losses=_column(asked, "perturbed_losses"),
         )
-        values[f"{split}_rouge_l_recall"] = fmean(_column(asked, "rouge_l_recall"))
-        if split not in AMONG_ANSWERS:
-            values[f"{split}_probability"] = fmean(_column(asked, "probability"))
+        among = split in AMONG_ANSWERS
         if lacking:
+            values[f"{split}_rouge_l_recall"] = fmean(_column(asked, "rouge_l_recall"))
+            if not among:
+                values[f"{split}_probability"] = fmean(_column(asked, "probability"))
             needs = [f"{name}{suffix}" for name in ("model_utility", f"{split}_truth_ratio") for suffix in _SUFFIXES.values()]
-            left_out |= dict.fromkeys([*needs, *([f"{split}_probability"] if split in AMONG_ANSWERS else [])], lacking)
-    if left_out:
-        return values, left_out
-    for combination, suffix in _SUFFIXES.items():
-        utility = model_utility(scores, combination)
-        values[f"model_utility{suffix}"] = utility.value
-        for split, means in utility.means.items():
-            for name, mean in means.items():
+            left_out |= dict.fromkeys([*needs, *([f"{split}_probability"] if among else [])], lacking)
+            continue
+        for combination, suffix in _SUFFIXES.items():
+            for name, mean in split_means(scores[split], combination, among_answers=among).items():
                 values[f"{split}_{name}{suffix if name == 'truth_ratio' else ''}"] = mean
-    return values, {}
+    if not left_out:
+        values |= {f"model_utility{suffix}": model_utility(scores, one).value for one, suffix in _SUFFIXES.items()}
+    return values, left_out
 
 
 def _quality(rows: Rows, retain_only: Rows | None) -> Found:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.made import read_parquet
+
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write ``rows`` with the columns that they have."""
@@ -14,7 +16,5 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]] | None:
-    """The rows at ``path``; None where there is no such file."""
-    import pyarrow.parquet as pq
-
-    return pq.read_table(path).to_pylist() if path.exists() else None
+    """The rows at ``path``; None where there is no such file. Raises InputError when it can't be read."""
+    return read_parquet(path).to_pylist() if path.exists() else None

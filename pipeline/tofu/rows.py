@@ -51,7 +51,8 @@ class TofuRows:
 def read_tofu_rows(prepare: PrepareParams, params: TofuEvaluateParams) -> TofuRows:
     """The rows of ``prepare.subset``, from the hub or from ``prepare.path``.
 
-    Where ``rows_per_set`` and ``seed`` are prepare's ``questions_per_split`` and ``seed``, the same questions are drawn.
+    Where ``rows_per_set`` and ``seed`` are prepare's ``questions_per_split`` and ``seed``, the same forget and retain questions
+    are drawn; of real authors and world facts prepare draws from both together, and this from each.
     Raises InputError for an unknown subset, a choice of targets, an asked retain row that the retain set lacks, and rows that
     can't be read (see ``pipeline.prepare.hub_rows.read_rows``).
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.benchmark.params import load_benchmark
-from pipeline.benchmark.tuning import pick, read_rows, tune
+from pipeline.benchmark.tuning import COLUMNS, pick, read_rows, tune
 from pipeline.errors import InputError
 from pipeline.params import EvaluateParams, RuntimeParams
 from pipeline.prepare.build import prepare
@@ -41,6 +41,19 @@ def test_a_setting_that_no_longer_speaks_is_not_taken() -> None:
 
 def test_where_none_speaks_the_rule_is_the_same_among_all() -> None:
     assert pick([row(0.9, 0.5, 0.0), row(0.8, 0.6, 0.1), row(0.5, 1.0, 0.2)]) == row(0.8, 0.6, 0.1)
+
+
+@pytest.mark.parametrize("text", ["method,setting\nnpo,{}\n", ",".join(COLUMNS) + "\nnpo,{},half,0,0,0,0,0,1,f\n"])
+def test_a_file_that_is_no_table_of_settings_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "tuning.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"tuning\.csv is no table of settings"):
+        read_rows(tmp_path / "tuning.csv")
+
+
+def test_a_value_that_was_not_measured_is_none(tmp_path: Path) -> None:
+    (tmp_path / "tuning.csv").write_text(",".join(COLUMNS) + "\nnpo,{},0.5,0,0,0.1,1,,34,f\n", encoding="utf-8")
+    (row,) = read_rows(tmp_path / "tuning.csv")
+    assert row["distinct_4grams"] is None and row["steps"] == 34
 
 
 @pytest.fixture
@@ -95,10 +108,11 @@ def test_setting_is_measured_once_and_written_at_once(project: Path) -> None:
         "{npo: {baseline.beta: []}}",
         "{npo: {distill.epochs: [1]}}",
         "{npo: {teacher.names: [1]}}",
+        "[npo]",
     ],
 )
 def test_fault_in_a_grid_is_told_with_its_method(project: Path, grids: str) -> None:
     path = project / "benchmarks/mine/params.yaml"
     path.write_text(PARAMS.partition("grids:")[0] + f"grids: {grids}\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"benchmarks/mine/params\.yaml: grids\."):
+    with pytest.raises(InputError, match=r"benchmarks/mine/params\.yaml: grids[. ]"):
         load_benchmark("mine")

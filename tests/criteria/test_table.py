@@ -90,6 +90,20 @@ def test_reason_is_told_of_what_no_run_has(folders: BenchmarkFolders) -> None:
     assert benchmark_table("mine", folders, ["npo", "npo_2"])["left_out"] == {"efficacy.leak": reasons["efficacy.leak"]}
 
 
+def test_references_stay_whatever_the_seeds(folders: BenchmarkFolders) -> None:
+    write_run(folders.folder, "base", 0, {"efficacy.probability": 0.9}, floors={"efficacy.probability": 0.55})
+    table = benchmark_table("mine", folders, ["npo", "npo_2"], seeds=[1])
+    assert table["methods"] == ["base", "npo"]
+    assert next(m["floor"] for m in table["measures"] if m["key"] == "efficacy.probability") == 0.55
+
+
+@pytest.mark.parametrize(("content", "words"), [("{", "can't be read as JSON"), ('{"values": {}}', "lacks values, left_out")])
+def test_a_broken_report_is_told(folders: BenchmarkFolders, content: str, words: str) -> None:
+    (folders.folder / "runs/npo-1/criteria.json").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"npo-1/criteria\.json {words}"):
+        benchmark_table("mine", folders, ["npo"])
+
+
 def test_no_run_is_an_error_that_says_how_to_make_some(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"dvc repro benchmarks/dvc\.yaml"):
         benchmark_table("mine", BenchmarkFolders(tmp_path, own_data=False, own_model=False), ["npo"])

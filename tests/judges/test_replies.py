@@ -21,6 +21,8 @@ from pipeline.judges.replies import parse_rating
         ('<think>{"rating": 0}? No.</think>{"rating": 2}', "leak", 2),
         ('{"rating": 1}\n{"rating": 1}', "leak", 1),
         ('{broken} {"rating": 1}', "leak", 1),
+        ("Rating (0-2): 1", "leak", 1),
+        ("Rating: (2)", "leak", 2),
     ],
 )
 def test_one_rating_is_found(reply: str, rubric: str, rating: float) -> None:
@@ -40,6 +42,8 @@ def test_one_rating_is_found(reply: str, rubric: str, rating: float) -> None:
         ('{"rating": 0} {"rating": 2}', "leak"),
         ("2 out of 3", "quality"),
         ("-1", "leak"),
+        ("Rating: -1", "leak"),
+        ("rating from 0-2", "leak"),
         ("born in 1643", "leak"),
         ('<think>It names the year, so {"rating": 1}', "leak"),
     ],

@@ -80,6 +80,8 @@ def test_questions_without_wrong_answers_leave_out_what_needs_them(set_name: str
     rows = [*({**row, **without} if row is first else row for row in ASKED), *NON_MEMBERS]
     report = tofu_metrics(rows, rows)
     assert report["left_out"] == {f"tofu.{name}": f"1 of 2 {set_name} questions have no wrong answers" for name in lacks}
+    whole = tofu_metrics([*ASKED, *NON_MEMBERS], [*ASKED, *NON_MEMBERS])
+    assert report["values"].keys() | report["left_out"].keys() == whole["values"].keys() | whole["left_out"].keys()
     assert not report["values"].keys() & report["left_out"].keys()
     assert {"tofu.forget_probability", "tofu.retain_probability", f"tofu.{set_name}_rouge_l_recall"} <= report["values"].keys()
 
