@@ -1,6 +1,8 @@
 """Gather DVC's finished experiments over one parameter into a table that dvc.yaml draws.
 
-python -m stages.sweep teacher.names --prefix names- --output docs/names_sweep.csv
+python -m stages.sweep teacher.names --prefix names-
+
+The table goes to docs/KEY_sweep.csv, KEY being the parameter without its section; dvc.yaml draws that of names.
 """
 
 from pathlib import Path
@@ -11,10 +13,11 @@ import click
 @click.command(help=__doc__)
 @click.argument("parameter")
 @click.option("--prefix", default="", help="Only experiments whose name begins so.")
-@click.option("--output", default="docs/names_sweep.csv", show_default=True, type=click.Path(path_type=Path, dir_okay=False))
-def main(parameter: str, prefix: str, output: Path) -> None:
+@click.option("--output", help="Another file.", type=click.Path(path_type=Path, dir_okay=False))
+def main(parameter: str, prefix: str, output: Path | None) -> None:
     from pipeline.sweep import finished_experiments, sweep_rows, write_sweep
 
+    output = output or Path("docs") / f"{parameter.rpartition('.')[2]}_sweep.csv"
     rows = sweep_rows(finished_experiments(prefix), parameter)
     write_sweep(output, rows)
     for row in rows:

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.sweep import sweep_rows, write_sweep
+from tests.project import succeed
 
 EXPERIMENTS = [
     {"Experiment": "names-20", "teacher.names": 20, "forgotten": 0.75, "names_stand_in": 0, "self_consistency": 0.2},
@@ -32,3 +33,11 @@ def test_the_table_has_every_column(tmp_path: Path) -> None:
     header, first, second = (tmp_path / "sweep.csv").read_text().splitlines()
     assert header.split(",")[0] == "names" and "self_consistency" in header
     assert first.startswith("1,0.5,4") and second.startswith("20,0.75,0,0.2")
+
+
+def test_a_sweep_has_a_file_of_its_parameters_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pipeline.sweep.finished_experiments", lambda prefix: EXPERIMENTS)
+    assert "docs/names_sweep.csv: 2 experiments" in succeed("sweep", "teacher.names").output
+    assert "a.csv: 2 experiments" in succeed("sweep", "teacher.names", "--output", "a.csv").output
+    assert (tmp_path / "docs/names_sweep.csv").read_text() == (tmp_path / "a.csv").read_text()
