@@ -36,8 +36,8 @@ def read_json_object(path: Path, command: str | None = None) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing; make it first ({command}).") from None
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path} can't be read as JSON ({error}); make it anew ({command}).") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); make it anew ({command}).") from None
     if not isinstance(value, dict):
         raise InputError(f"{path} must hold a JSON object; make it anew ({command}).")
     return value

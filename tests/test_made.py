@@ -29,7 +29,7 @@ def test_missing_and_broken_files_are_told(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     Path("data/prepared").mkdir(parents=True)
     file = Path("data/prepared/a.json")
-    for content, words in ((None, "is missing"), ("{", "can't be read as JSON"), ("[1]", "must hold a JSON object")):
+    for content, words in ((None, "is missing"), ("{", "is not valid JSON"), ("[1]", "must hold a JSON object")):
         if content is not None:
             file.write_text(content, encoding="utf-8")
         with pytest.raises(InputError, match=rf"data/prepared/a\.json {words}.*\(dvc repro prepare\)"):

@@ -97,7 +97,7 @@ def test_references_stay_whatever_the_seeds(folders: BenchmarkFolders) -> None:
     assert next(m["floor"] for m in table["measures"] if m["key"] == "efficacy.probability") == 0.55
 
 
-@pytest.mark.parametrize(("content", "words"), [("{", "can't be read as JSON"), ('{"values": {}}', "lacks values, left_out")])
+@pytest.mark.parametrize(("content", "words"), [("{", "is not valid JSON"), ('{"values": {}}', "lacks values, left_out")])
 def test_a_broken_report_is_told(folders: BenchmarkFolders, content: str, words: str) -> None:
     (folders.folder / "runs/npo-1/criteria.json").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=rf"npo-1/criteria\.json {words}"):
