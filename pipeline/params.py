@@ -93,7 +93,7 @@ class TeacherParams:
 
     def __post_init__(self) -> None:
         if self.scored_top_k < self.top_k:
-            raise InputError(f"scored_top_k ({self.scored_top_k}) must be at least top_k ({self.top_k}).")
+            raise InputError(f"scored_top_k ({self.scored_top_k}) must be at least teacher.top_k ({self.top_k}).")
         for prompt in self.prompts:
             if "{name}" not in prompt:
                 raise InputError(f"prompts holds {prompt!r}, which lacks {{name}}; add it, or give no prompt.")

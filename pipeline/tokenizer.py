@@ -112,6 +112,11 @@ def own_answer(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
     return text.partition(next_question)[0].strip()
 
 
+def answer_text(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:
+    """What a model has answered, from the tokens that it wrote."""
+    return own_answer(tokenizer, str(tokenizer.decode(ids, skip_special_tokens=True)))
+
+
 def system_line(system_prompt: str) -> str:
     """A system prompt where there is no chat template: a paragraph of its own."""
     return f"{system_prompt}\n\n" if system_prompt else ""

@@ -113,6 +113,7 @@ def test_the_projects_own_file_is_valid() -> None:
         ("teacher: {own_name: 1}", "teacher.own_name"),
         ("evaluate: {bootstrap_samples: 99}", "evaluate.bootstrap_samples"),
         ("evaluate: {seed: -1}", "evaluate.seed"),
+        ("evaluate: {consistency_samples: 1}", "evaluate.consistency_samples"),
         ("runtime: {gpu_memory_utilization: 1.01}", "runtime.gpu_memory_utilization"),
         ("runtime: {keep_scores: 1}", "runtime.keep_scores"),
     ],
@@ -130,7 +131,7 @@ def test_limits_themselves_are_allowed(tmp_path: Path) -> None:
 def test_fewer_scored_than_kept_tokens_is_refused(tmp_path: Path) -> None:
     told = message(tmp_path, "teacher: {top_k: 64, scored_top_k: 63}")
     assert "params.yaml: teacher.scored_top_k (63)" in told
-    assert "at least top_k (64)" in told
+    assert "teacher.top_k (64)" in told
     assert load(tmp_path, "teacher: {top_k: 64, scored_top_k: 64}")["teacher"] == TeacherParams(top_k=64, scored_top_k=64)
 
 

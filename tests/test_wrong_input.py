@@ -125,7 +125,7 @@ def test_name_in_a_script_that_no_pool_has(project: Path, monkeypatch: pytest.Mo
         ({"teacher.forget_from": ["elicited"]}, ("teacher.forget_from", "no forget passage")),
         ({"teacher.name_penalty": -1}, ("teacher.name_penalty", "at least 0")),
         ({"teacher.tokens_per_passage": 100_000, "teacher.prompts": ["{name}: " + "so " * 500]}, ("does not fit the context",)),
-        ({"teacher.top_k": 10**6, "teacher.scored_top_k": 10**6}, ("scored_top_k", "params.yaml", "vocabulary")),
+        ({"teacher.top_k": 10**6, "teacher.scored_top_k": 10**6}, ("teacher.scored_top_k", "vocabulary")),
         ({"teacher.top_k": 32}, ("teacher.scored_top_k", "at least")),
         ({"teacher.prompts": ["Say more."]}, ("teacher.prompts", "{name}")),
         ({"runtime.device": "cuda"}, ("runtime.device", "CUDA")),
@@ -230,7 +230,7 @@ def test_tokenizer_whose_tokens_are_other_words(project: Path, monkeypatch: pyte
 def test_passage_longer_than_the_context(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_jsonl(spoilt / TARGETS, [target(documents=["Brennick sailed " + "far and wide, " * 400 + "home."])])
     assert run_stage(monkeypatch, spoilt, "prepare").exit_code == 0
-    assert_told(run_stage(monkeypatch, spoilt, "teacher"), "context", "sentences_per_passage")
+    assert_told(run_stage(monkeypatch, spoilt, "teacher"), "context", "teacher.sentences_per_passage")
 
 
 def test_model_folder_without_a_fast_tokenizer(project: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:

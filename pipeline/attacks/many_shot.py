@@ -17,7 +17,7 @@ from pipeline.engines.interface import open_engine
 from pipeline.errors import InputError
 from pipeline.params import RuntimeParams
 from pipeline.segments import mentions
-from pipeline.tokenizer import BETWEEN_PAIRS, before_text, chat_text, load_tokenizer, own_answer, question_prefix, tokenize
+from pipeline.tokenizer import BETWEEN_PAIRS, answer_text, before_text, chat_text, load_tokenizer, question_prefix, tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -52,7 +52,7 @@ class ManyShot:
         longest = max(map(len, prompts)) + params.max_new_tokens
         engine = open_engine(self.engine, model_folder, runtime, longest=longest, top_k=1, shared_prefixes=True)
         answers = engine.generate(prompts, params.max_new_tokens)
-        texts = [own_answer(tokenizer, str(tokenizer.decode(ids, skip_special_tokens=True))) for ids in answers]
+        texts = [answer_text(tokenizer, ids) for ids in answers]
         return [answer_to(question, text, self.name) for question, text in zip(questions, texts, strict=True)]
 
 

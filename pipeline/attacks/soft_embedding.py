@@ -29,7 +29,7 @@ from pipeline.errors import InputError
 from pipeline.evaluate.multiple_choice import answer_tokens
 from pipeline.params import RuntimeParams
 from pipeline.progress import progress_bar
-from pipeline.tokenizer import load_tokenizer, own_answer, question_prefix, tokenize
+from pipeline.tokenizer import answer_text, load_tokenizer, question_prefix, tokenize
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ class SoftEmbedding:
                     answers = model.generate(block_SD, [asked[i].prefix for i in test], params.max_new_tokens)
                     for index, answer in zip(test, answers, strict=True):
                         ids[index] = answer
-                texts = [own_answer(tokenizer, str(tokenizer.decode(answer, skip_special_tokens=True))) for answer in ids]
+                texts = [answer_text(tokenizer, answer) for answer in ids]
                 restarts.append([answer_to(q, text, self.name) for q, text in zip(questions, texts, strict=True)])
         return max(restarts, key=mean_recall)
 

@@ -11,7 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -19,18 +19,14 @@ from typing import Any
 
 from pipeline.benchmark.folders import BenchmarkFolders
 from pipeline.benchmark.params import Setting
-from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.errors import InputError
-from pipeline.evaluate.ask import direct_choice, floor_names, renamed_choice
-from pipeline.evaluate.multiple_choice import judge_choices
-from pipeline.evaluate.repetition import distinct_4grams
+from pipeline.evaluate.ask import ask
 from pipeline.fingerprint import files_fingerprint, json_fingerprint, model_fingerprint
 from pipeline.methods.interface import Task
 from pipeline.methods.registry import method_of
 from pipeline.params import EvaluateParams, RuntimeParams
 from pipeline.publish import write_text
 from pipeline.tables import SPLITS, CounterfactualName, read_names, read_passages, read_question_rows
-from pipeline.tokenizer import load_tokenizer, own_answer, question_prefix, tokenize
 
 ENOUGH = 0.75
 SPEAKS = 0.75
@@ -38,49 +34,29 @@ COLUMNS = ("method", "setting", *SPLITS, "forgotten", "kept", "distinct_4grams",
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a model makes of the questions."""
-
-    probability: dict[str, float]  # of the right answer, mean by split, over the questions that have wrong ones
-    distinct_4grams: float  # mean over the greedy answers to the forget questions
-
-
-def asked(model: Path, questions: Sequence[Mapping[str, Any]], max_new_tokens: int, runtime: RuntimeParams) -> Asked:
-    """Ask the model in ``model`` every question."""
-    engine, tokenizer = TransformersEngine(model, runtime), load_tokenizer(model)
-    choices = [question for question in questions if question["wrong_answers"]]
-    verdicts = judge_choices(engine, tokenizer, [direct_choice(question) for question in choices])
-    forget = [question["question"] for question in questions if question["split"] == "forget"]
-    prompts = [tokenize(tokenizer, question_prefix(tokenizer, question))[0] for question in forget]
-    answers = [str(tokenizer.decode(ids, skip_special_tokens=True)) for ids in engine.generate(prompts, max_new_tokens)]
-    return Asked(
-        _mean_by_split(choices, [verdict.probability for verdict in verdicts]),
-        fmean(distinct_4grams(own_answer(tokenizer, answer)) for answer in answers),
-    )
-
-
-def floor(
+def asked(
     model: Path,
-    questions: Sequence[Mapping[str, Any]],
+    questions: Sequence[dict[str, Any]],
     names: Mapping[str, Sequence[CounterfactualName]],
     params: EvaluateParams,
     runtime: RuntimeParams,
-) -> float:
-    """Mean probability of the right answer of the forget questions, asked about invented names."""
-    choices = [
-        renamed_choice(question, name)
-        for question in questions
-        if question["split"] == "forget" and question["wrong_answers"]
-        for name in floor_names(names[question["target"]], params.floor_names)
-    ]
-    verdicts = judge_choices(TransformersEngine(model, runtime), load_tokenizer(model), choices)
-    return fmean(verdict.probability for verdict in verdicts)
+    *,
+    with_floor: bool = False,
+) -> dict[str, float]:
+    """Means of what the model in ``model`` makes of the questions.
 
-
-def _mean_by_split(questions: Sequence[Mapping[str, Any]], values: Sequence[float]) -> dict[str, float]:
-    chosen = {split: [v for q, v in zip(questions, values, strict=True) if q["split"] == split] for split in SPLITS}
-    return {split: fmean(of_split) for split, of_split in chosen.items() if of_split}
+    By split the probability of the right answer, over the questions that have wrong ones; ``distinct_4grams`` of the forget
+    answers; and ``floor``, the forget questions' probability about invented names, when ``with_floor``.
+    """
+    plain = [{**question, "paraphrased_question": None} for question in questions]
+    alone = replace(params, engine="transformers", consistency_samples=0)
+    rows = ask(model, plain, names, alone, runtime, with_floor=with_floor)
+    forget = [row for row in rows if row["split"] == "forget"]
+    values = {split: [row["probability"] for row in rows if row["split"] == split] for split in SPLITS}
+    values |= {"distinct_4grams": [row["distinct_4grams"] for row in forget]}
+    values |= {"floor": [row["floor_probability"] for row in forget]}
+    told = {key: [value for value in column if value is not None] for key, column in values.items()}
+    return {key: fmean(column) for key, column in told.items() if column}
 
 
 def tune(
@@ -98,16 +74,16 @@ def tune(
     again. Raises InputError when a split that settings are compared by is missing, or there is nothing to forget.
     """
     known = read_rows(file)
-    answer_tokens = evaluate.max_new_tokens
-    made_from = [seed, model_fingerprint(folders.base), files_fingerprint(folders.prepared, ("*.parquet",)), answer_tokens]
+    prepared = files_fingerprint(folders.prepared, ("*.parquet",))
+    made_from = [seed, model_fingerprint(folders.base), prepared, evaluate.max_new_tokens]
     questions, names = read_question_rows(folders.prepared), read_names(folders.prepared)
     passages, targets = read_passages(folders.prepared), tuple(names)
     there = {question["split"] for question in questions if question["wrong_answers"]}
     for split in SPLITS:
         if split not in there:
             raise InputError(f"{folders.prepared}: no {split} question has wrong answers, by which tuning compares; give some.")
-    base = asked(folders.base, questions, answer_tokens, runtime).probability
-    lowest = floor(folders.base, questions, names, evaluate, runtime)
+    base = asked(folders.base, questions, names, evaluate, runtime, with_floor=True)
+    lowest = base["floor"]
     if base["forget"] <= lowest:
         raise InputError(
             f"{folders.base} knows no more of the targets ({base['forget']:.3f}) than of invented people ({lowest:.3f}); tune "
@@ -123,15 +99,14 @@ def tune(
             with TemporaryDirectory() as folder:
                 task = Task(folders.base, targets, passages, shards, runtime, seed)
                 steps = len(method_of(setting.params).unlearn(task, Path(folder)))
-                says = asked(Path(folder), questions, answer_tokens, runtime)
-                after = says.probability
+                after = asked(Path(folder), questions, names, evaluate, runtime)
             found = {
                 "method": method,
                 "setting": told,
-                **{split: round(value, 4) for split, value in after.items()},
+                **{split: round(after[split], 4) for split in SPLITS},
                 "forgotten": round((base["forget"] - after["forget"]) / (base["forget"] - lowest), 4),
-                "kept": round(fmean(after[split] / base[split] for split in after if split != "forget"), 4),
-                "distinct_4grams": round(says.distinct_4grams, 4),
+                "kept": round(fmean(after[split] / base[split] for split in SPLITS if split != "forget"), 4),
+                "distinct_4grams": round(after["distinct_4grams"], 4),
                 "steps": steps,
                 "fingerprint": fingerprint,
             }

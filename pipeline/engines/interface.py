@@ -70,13 +70,13 @@ def check_limits(folder: Path, *, longest: int, top_k: int) -> None:
     config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False).get_text_config()
     if top_k > config.vocab_size:
         raise InputError(
-            f"scored_top_k of the teacher is {top_k}, but the engine can give at most the model's whole vocabulary of "
-            f"{config.vocab_size} tokens; lower it and top_k in params.yaml."
+            f"teacher.scored_top_k is {top_k}, but the engine can give at most the model's whole vocabulary of "
+            f"{config.vocab_size} tokens; lower it and teacher.top_k in params.yaml."
         )
     context = getattr(config, "max_position_embeddings", None)
     if context and longest >= context:
         raise InputError(
             f"a text of {longest} tokens, with the room for its answer, does not fit the context of the model in {folder} "
-            f"({context} tokens, one of them for the answer); shorten the text, or lower sentences_per_passage (documents) or "
-            "max_new_tokens (questions) of the section that this stage reads."
+            f"({context} tokens, one of them for the answer); shorten the text, or lower "
+            "teacher.sentences_per_passage (documents) or the max_new_tokens of the section that asks (questions)."
         )

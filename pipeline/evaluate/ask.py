@@ -15,7 +15,7 @@ from pipeline.params import EvaluateParams, RuntimeParams
 from pipeline.progress import progress_bar
 from pipeline.segments import rename, split_mentions
 from pipeline.tables import CounterfactualName
-from pipeline.tokenizer import load_tokenizer, own_answer, question_prefix, tokenize
+from pipeline.tokenizer import answer_text, load_tokenizer, question_prefix, tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -79,7 +79,7 @@ def ask(
     pattern = stand_in_pattern(name.name for drawn in names.values() for name in drawn)
     rows = []
     for question, score, ids, agree in zip(questions, scores, answers, consistency, strict=True):
-        response = own_answer(tokenizer, str(tokenizer.decode(ids, skip_special_tokens=True)))
+        response = answer_text(tokenizer, ids)
         floors = [verdict.probability for key, verdict in score.items() if key.startswith("floor ")]
         direct, paraphrased = score.get("direct"), score.get("paraphrased")
         rows.append(
@@ -163,7 +163,7 @@ def _consistency(
             seed=params.seed,
         )
         for one, answers in zip(asked, sampled, strict=True):
-            texts = [own_answer(tokenizer, str(tokenizer.decode(ids, skip_special_tokens=True))) for ids in answers]
+            texts = [answer_text(tokenizer, ids) for ids in answers]
             results[one.index][one.key] = self_consistency(texts)
     return results
 

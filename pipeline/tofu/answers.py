@@ -23,7 +23,7 @@ from pipeline.tofu.params import TofuEvaluateParams
 from pipeline.tofu.rows import SETS, TofuRow, TofuRows
 from pipeline.tofu.truth_ratio import truth_ratios
 from pipeline.tofu.utility import AMONG_ANSWERS, shares_among_answers
-from pipeline.tokenizer import load_tokenizer, own_answer, question_prefix, tokenize
+from pipeline.tokenizer import answer_text, load_tokenizer, question_prefix, tokenize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +86,7 @@ def answer_rows(model: Path, rows: TofuRows, params: TofuEvaluateParams, runtime
         scores = _scores(engine, tokens, model, bar.update)
         generated = engine.generate(prompts, params.max_new_tokens)
         bar.update(len(prompts))
-    responses = [own_answer(tokenizer, str(tokenizer.decode(ids, skip_special_tokens=True))) for ids in generated]
+    responses = [answer_text(tokenizer, ids) for ids in generated]
     return [
         *(_asked_row(name, row, answer, scores, moments) for (name, row), answer in zip(asked, responses, strict=True)),
         *(_row(NON_MEMBERS, pair, scores, moments) for pair in rows.non_members),

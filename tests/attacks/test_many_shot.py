@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.attacks.many_shot import ManyShot, draw_shots, fitting_prompt, many_shot_text, own_answer, prompt_room
+from pipeline.attacks.many_shot import ManyShot, draw_shots, fitting_prompt, many_shot_text, prompt_room
 from pipeline.attacks.params import AttackParams
 from pipeline.engines.interface import open_engine
 from pipeline.errors import InputError
 from pipeline.params import RuntimeParams
-from pipeline.tokenizer import load_tokenizer, question_prefix, tokenize
+from pipeline.tokenizer import load_tokenizer, own_answer, question_prefix, tokenize
 from tests.attacks.hiding import FORGET, RETAIN, TARGET, pair
 from tests.tiny import train_metaspace_bpe
 

@@ -70,6 +70,11 @@ def test_model_of_a_run_is_the_methods_or_the_base_itself() -> None:
         ("methods: {ours: {prune: {}}}", "methods.ours.prune is unknown"),
         ("methods: {ours: 3}", "methods.ours must be a section"),
         (METHODS + "evaluate: {seed: x}\n", "evaluate.seed is 'x'"),
+        ("methods: {ours: {teacher: {prompts: [Go on.]}, distill: {}}}", "methods.ours.teacher.prompts holds 'Go on.'"),
+        ("methods: {ours: {baseline: {prompts: [Go on.]}}}", "methods.ours.baseline.prompts holds 'Go on.'"),
+        (METHODS + "held_out: {top_k: 8, scored_top_k: 4}\n", "held_out.scored_top_k (4) must be at least"),
+        (METHODS + "judge: {judge: openai}\n", "judge.model is empty"),
+        (METHODS + "attacks: {soft_held_out_folds: 1}\n", "attacks.soft_held_out_folds is 1"),
     ],
 )
 def test_fault_is_told_with_file_and_key(here: Path, text: str, told: str) -> None:

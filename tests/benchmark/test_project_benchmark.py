@@ -112,3 +112,24 @@ def test_method_without_its_shards_says_what_is_missing(finished: Path, monkeypa
     (finished / "teacher/away").rename(finished / "teacher/whp")
     assert result.exit_code == 2
     assert "teacher/whp" in result.output
+
+
+def test_criteria_without_held_out_shards_stop_before_they_ask(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished.parent.parent)
+    before = (finished / "runs/npo-1/criteria.json").read_bytes()
+    (finished / "held_out").rename(finished / "away")
+    result = invoke("criteria", "project", "npo", "--seed", "1")
+    (finished / "away").rename(finished / "held_out")
+    assert result.exit_code == 2
+    assert "benchmarks/project/held_out/manifest.json is missing" in result.output
+    assert "python -m stages.held_out project" in result.output
+    assert "evaluate:" not in result.output
+    assert (finished / "runs/npo-1/criteria.json").read_bytes() == before
+
+
+def test_nothing_held_out_is_told(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished.parent.parent)
+    monkeypatch.setattr("pipeline.criteria.held_out.held_out_passages", lambda *_: [])
+    result = invoke("held_out", "project")
+    assert result.exit_code == 2 and "nothing is held out" in " ".join(result.output.split())
+    assert (finished / "held_out/manifest.json").exists()

@@ -88,6 +88,8 @@ def test_a_reply_without_a_rating_is_kept_as_it_is(text: str | None) -> None:
         Reply(body='{"choices": []}'),
         Reply(body='{"choices": [{"index": 0}]}'),
         Reply(body='"text"'),
+        Reply(body='{"choices": [{"index": 0, "message": "text"}]}'),
+        Reply(body='{"choices": [{"index": 0, "message": {"role": "assistant", "content": [{"type": "text"}]}}]}'),
     ],
 )
 def test_what_is_no_chat_completion_is_told(reply: Reply) -> None:
@@ -121,6 +123,10 @@ def test_a_missing_key_is_told_before_anything_is_asked(monkeypatch: pytest.Monk
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(InputError, match=r"OPENAI_API_KEY holds no API key for https://api\.openai\.com/v1"):
         OpenaiJudge(JudgeParams(judge="openai", model="m"), RUBRICS)
+    monkeypatch.setenv("OPENAI_API_KEY", "sésame")
+    with pytest.raises(InputError, match=r"OPENAI_API_KEY holds a key with letters that no key has") as told:
+        OpenaiJudge(JudgeParams(judge="openai", model="m"), RUBRICS)
+    assert "sésame" not in told.value.message
 
 
 def test_the_endpoint_model_and_settings_make_the_identity() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import InputError
 from pipeline.params import TeacherParams
 from pipeline.paths import ELICITED, PREPARED
 from pipeline.segments import Segment
@@ -45,3 +46,8 @@ def test_forget_before_retain_given_before_elicited(
     passages = passages_to_teach(TeacherParams(forget_from=forget_from, retain_from=retain_from))
     texts = [passage.segments[0].text for passage in passages]
     assert texts == [f"{source} {number}" for source in wanted for number in (1, 2)]
+
+
+def test_a_benchmark_that_elicits_nothing_is_told_what_to_set(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"mine/elicited is missing.*forget_from and\s+retain_from .* to \[given\]"):
+        passages_to_teach(TeacherParams(), PREPARED, Path("benchmarks/mine/elicited"))
