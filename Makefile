@@ -18,8 +18,9 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 repro: $(INSTALLED)
 	dvc repro
 
+# Two files of tests at a time, a thread each: the models are small, and starting processes is most of the work.
 test: $(INSTALLED) lint
-	python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED)
 	ruff check .
