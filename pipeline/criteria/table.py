@@ -132,7 +132,10 @@ def _judge_counts(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def table_lines(table: Mapping[str, Any]) -> Iterator[str]:
-    """The table for the terminal, as Markdown: a measure a row, a method a column; the best method's value is bold."""
+    """The table for the terminal, as Markdown: a measure a row, a method a column.
+
+    The best method's value is bold; one inside the best's interval, which the seeds can't tell from it, is in italics.
+    """
     methods = table["methods"]
     yield f"| measure | | {' | '.join(methods)} |"
     yield f"| --- | --- |{' --- |' * len(methods)}"
@@ -142,8 +145,13 @@ def table_lines(table: Mapping[str, Any]) -> Iterator[str]:
         gold = cells.get(GOLD)
         aim = measure["floor"] if measure["better"] == "floor" else gold["mean"] if gold else 0.0
         distance = partial(_distance, better=measure["better"], aim=aim)
-        best = min(judged.values(), key=distance) if judged and (gold or measure["better"] != "gold") else None
-        texts = [_text(cells[method], bold=method in judged and judged[method] == best) for method in methods]
+        leader = (
+            min(judged, key=lambda method: distance(judged[method]))
+            if judged and (gold or measure["better"] != "gold")
+            else None
+        )
+        best = cells[leader] if leader else None
+        texts = [_text(cells[method], _mark(cells[method], best) if method in judged else "") for method in methods]
         yield f"| {measure['label']} | {measure['better']} | {' | '.join(texts)} |"
 
 
@@ -152,9 +160,17 @@ def _distance(value: float, better: str, aim: float) -> float:
     return {"lower": value, "higher": -value, "zero": abs(value)}.get(better, abs(value - aim))
 
 
-def _text(cell: Mapping[str, Any] | None, *, bold: bool) -> str:
+def _mark(cell: Mapping[str, Any] | None, best: Mapping[str, Any] | None) -> str:
+    if not cell or not best:
+        return ""
+    if cell["mean"] == best["mean"]:
+        return "**"
+    return "*" if best["low"] is not None and best["low"] <= cell["mean"] <= best["high"] else ""
+
+
+def _text(cell: Mapping[str, Any] | None, mark: str) -> str:
     if cell is None:
         return ""
     spread = f" ± {cell['high'] - cell['mean']:.3f}" if cell["high"] is not None else ""
     text = f"{cell['mean']:.3f}{spread}" if abs(cell["mean"]) >= 0.001 or not cell["mean"] else f"{cell['mean']:.1e}{spread}"
-    return f"**{text}**" if bold else text
+    return f"{mark}{text}{mark}"

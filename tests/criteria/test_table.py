@@ -68,6 +68,14 @@ def test_best_method_is_bold_and_the_base_never(folders: BenchmarkFolders) -> No
     assert "| 0.900 | **0.300 ± 0.124** | 0.600 |" in row
 
 
+def test_what_the_seeds_cannot_tell_from_the_best_is_in_italics(folders: BenchmarkFolders) -> None:
+    write_run(folders.folder, "npo_2", 0, {"efficacy.probability": 0.42})
+    write_run(folders.folder, "whp", 0, {"efficacy.probability": 0.43})
+    lines = list(table_lines(benchmark_table("mine", folders, ["npo", "npo_2", "whp"])))
+    row = next(line for line in lines if "probability of the right answer" in line)
+    assert "| **0.300 ± 0.124** | *0.420* | 0.430 |" in row
+
+
 def test_nearest_to_the_floor_is_bold_where_the_base_has_one(folders: BenchmarkFolders) -> None:
     write_run(folders.folder, "base", 0, {"efficacy.probability": 0.9}, floors={"efficacy.probability": 0.55})
     table = benchmark_table("mine", folders, ["npo", "npo_2"])
