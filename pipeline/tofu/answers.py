@@ -5,28 +5,24 @@ OpenUnlearning (Dorna et al., 2025) have it. Metrics by token (extraction, memor
 ends the answer, as OpenUnlearning does.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.engines.interface import Engine, open_engine
-from pipeline.errors import InputError
+from pipeline.device import free_memory
+from pipeline.engines.interface import check_limits, open_engine
 from pipeline.evaluate.rouge import rouge_l_recall
-from pipeline.finetune.answers import AnswerTokens, ended_answer
+from pipeline.finetune.answers import ended_answer
 from pipeline.params import RuntimeParams
 from pipeline.progress import progress_bar
 from pipeline.tofu.extraction import exact_memorization, extraction_strength
 from pipeline.tofu.membership import loss_score, min_k_plus_plus_score, min_k_score, zlib_score
-from pipeline.tofu.moments import Moments, answer_moments
 from pipeline.tofu.params import TofuEvaluateParams
 from pipeline.tofu.rows import SETS, TofuRow, TofuRows
+from pipeline.tofu.scoring import AnswerScore, Pair, score_answers
 from pipeline.tofu.truth_ratio import truth_ratios
 from pipeline.tofu.utility import AMONG_ANSWERS, shares_among_answers
 from pipeline.tokenizer import answer_text, load_tokenizer, question_prefix, tokenize
-
-if TYPE_CHECKING:
-    import numpy as np
 
 NON_MEMBERS = "non_members"
 COLUMNS = (
@@ -49,20 +45,6 @@ COLUMNS = (
     "min_k_score",
     "min_k_plus_plus_score",
 )
-_SCORED_AT_ONCE = 64  # so that progress shows
-_Pair = tuple[str, str]  # a question and one of its answers
-
-
-@dataclass(frozen=True)
-class _Score:
-    """Log-probabilities of an answer's tokens and, last, of the one that ends it; and whether the former are on top."""
-
-    logprobs: "np.ndarray"
-    correct: "np.ndarray"
-
-    @property
-    def loss(self) -> float:
-        return float(-self.logprobs.mean())
 
 
 def answer_rows(model: Path, rows: TofuRows, params: TofuEvaluateParams, runtime: RuntimeParams) -> list[dict[str, Any]]:
@@ -77,42 +59,21 @@ def answer_rows(model: Path, rows: TofuRows, params: TofuEvaluateParams, runtime
     pairs = [(row.question, text) for _, row in asked for text in (row.answer, row.paraphrased_answer, *row.perturbed_answers)]
     tokens = {pair: ended_answer(tokenizer, *pair) for pair in [*pairs, *rows.non_members]}
     prompts = [tokenize(tokenizer, question_prefix(tokenizer, row.question))[0] for _, row in asked]
-    # Before the engine, which may take what memory the device has.
-    judged = {pair: tokens[pair] for pair in [*members, *rows.non_members]}
-    moments = dict(zip(judged, answer_moments(model, list(judged.values()), runtime), strict=True))
-    longest = max(*(len(t.input_ids) for t in tokens.values()), max(map(len, prompts)) + params.max_new_tokens)
-    engine = open_engine(params.engine, model, runtime, longest=longest, top_k=1)
-    with progress_bar(len(tokens) + len(prompts), "answer", "tofu") as bar:
-        scores = _scores(engine, tokens, model, bar.update)
+    check_limits(model, longest=max(len(answer.input_ids) for answer in tokens.values()), top_k=0)
+    scores = score_answers(model, tokens, {*members, *rows.non_members}, runtime)
+    free_memory()  # for the engine
+    engine = open_engine(params.engine, model, runtime, longest=max(map(len, prompts)) + params.max_new_tokens, top_k=0)
+    with progress_bar(len(prompts), "answer", "write") as bar:
         generated = engine.generate(prompts, params.max_new_tokens)
         bar.update(len(prompts))
     responses = [answer_text(tokenizer, ids) for ids in generated]
     return [
-        *(_asked_row(name, row, answer, scores, moments) for (name, row), answer in zip(asked, responses, strict=True)),
-        *(_row(NON_MEMBERS, pair, scores, moments) for pair in rows.non_members),
+        *(_asked_row(name, row, answer, scores) for (name, row), answer in zip(asked, responses, strict=True)),
+        *(_row(NON_MEMBERS, pair, scores) for pair in rows.non_members),
     ]
 
 
-def _scores(
-    engine: Engine, tokens: Mapping[_Pair, AnswerTokens], model: Path, progress: Callable[[int], Any]
-) -> dict[_Pair, _Score]:
-    import numpy as np
-
-    results = {}
-    for start in range(0, len(tokens), _SCORED_AT_ONCE):
-        part = list(tokens.items())[start : start + _SCORED_AT_ONCE]
-        for (pair, answer), scored in zip(part, engine.score([list(t.input_ids) for _, t in part], top_k=1), strict=True):
-            # Row t of a score is about the token after t.
-            logprobs = scored.next_logprobs[answer.start - 1 :].astype(np.float64)
-            if not np.isfinite(logprobs).all():
-                raise InputError(f"{model}: the model gives a token no finite log-probability; its weights are broken.")
-            correct = scored.top_ids[answer.start - 1 : -1, 0] == np.asarray(answer.input_ids[answer.start : -1])
-            results[pair] = _Score(logprobs, correct)
-        progress(len(part))
-    return results
-
-
-def _row(set_name: str, pair: _Pair, scores: Mapping[_Pair, _Score], moments: Mapping[_Pair, Moments]) -> dict[str, Any]:
+def _row(set_name: str, pair: Pair, scores: Mapping[Pair, AnswerScore]) -> dict[str, Any]:
     """What is told of a right answer alone; the other columns are null."""
     import numpy as np
 
@@ -124,28 +85,21 @@ def _row(set_name: str, pair: _Pair, scores: Mapping[_Pair, _Score], moments: Ma
         "answer": pair[1],
         "answer_loss": score.loss,
         "probability": float(np.exp(-score.loss)),
-        "extraction_strength": extraction_strength(score.correct),
-        "exact_memorization": exact_memorization(score.correct),
+        "extraction_strength": extraction_strength(score.correct_T),
+        "exact_memorization": exact_memorization(score.correct_T),
     }
-    if set_name in ("forget", NON_MEMBERS):
-        own = moments[pair]
+    if score.moments:
         row |= {
             "loss_score": loss_score(score.logprobs),
             "zlib_score": zlib_score(score.logprobs, pair[1]),
             "min_k_score": min_k_score(score.logprobs[:-1]),
-            "min_k_plus_plus_score": min_k_plus_plus_score(own.logprobs_T, own.mean_T, own.std_T),
+            "min_k_plus_plus_score": min_k_plus_plus_score(score.logprobs[:-1], score.moments.mean_T, score.moments.std_T),
         }
     return row
 
 
-def _asked_row(
-    set_name: str,
-    asked: TofuRow,
-    response: str,
-    scores: Mapping[_Pair, _Score],
-    moments: Mapping[_Pair, Moments],
-) -> dict[str, Any]:
-    row = _row(set_name, (asked.question, asked.answer), scores, moments)
+def _asked_row(set_name: str, asked: TofuRow, response: str, scores: Mapping[Pair, AnswerScore]) -> dict[str, Any]:
+    row = _row(set_name, (asked.question, asked.answer), scores)
     paraphrased = scores[asked.question, asked.paraphrased_answer].loss
     wrong = [scores[asked.question, text].loss for text in asked.perturbed_answers]
     row |= {
