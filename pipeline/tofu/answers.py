@@ -62,7 +62,8 @@ def answer_rows(model: Path, rows: TofuRows, params: TofuEvaluateParams, runtime
     check_limits(model, longest=max(len(answer.input_ids) for answer in tokens.values()), top_k=0)
     scores = score_answers(model, tokens, {*members, *rows.non_members}, runtime)
     free_memory()  # for the engine
-    engine = open_engine(params.engine, model, runtime, longest=max(map(len, prompts)) + params.max_new_tokens, top_k=0)
+    longest = max(map(len, prompts)) + params.max_new_tokens
+    engine = open_engine(params.engine, model, runtime, longest=longest, top_k=0, shared_prefixes=True)
     with progress_bar(len(prompts), "answer", "write") as bar:
         generated = engine.generate(prompts, params.max_new_tokens)
         bar.update(len(prompts))

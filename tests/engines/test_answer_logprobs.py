@@ -66,12 +66,12 @@ def test_as_when_read_alone_without_full_attention(make: Any) -> None:
     check(make(), 1000)
 
 
-def test_a_question_is_read_once(tiny_model: Path) -> None:
+def test_a_question_is_read_once_and_its_opening_once_for_all(tiny_model: Path) -> None:
     model = load_model(tiny_model, "cpu")
     read = forwards(model)
     list(answer_logprobs(model, ASKED, 1000))
     answers = len(ANSWERS) * max(map(len, ANSWERS))
-    assert read == [length for question in QUESTIONS for length in (len(question), answers)]
+    assert read == [2, *(length for question in QUESTIONS for length in (len(question) - 2, answers))]
 
 
 def test_what_has_no_keys_and_values_is_read_anew() -> None:
@@ -79,4 +79,4 @@ def test_what_has_no_keys_and_values_is_read_anew() -> None:
     read = forwards(model)
     list(answer_logprobs(model, ASKED, 1000))
     answers = len(ANSWERS) * max(map(len, ANSWERS))
-    assert read[1] == len(ANSWERS) * len(QUESTIONS[0]) + answers
+    assert read[:3] == [2, len(QUESTIONS[0]), len(ANSWERS) * len(QUESTIONS[0]) + answers]
