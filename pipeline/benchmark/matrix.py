@@ -1,0 +1,118 @@
+"""All stages behind a benchmark's table, several beside each other, each on cores of its own.
+
+DVC runs one stage after another. A small model leaves cores idle: a training on one core of two takes twice as long, questions
+and attacks take less than that, and reading models and starting libraries takes as long as on two. A job is
+``dvc repro --single-item`` of a stage whose dependencies are done, so that DVC decides as always what has to run, and what had
+finished when all was killed counts as finished.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.progress import progress_bar
+
+_POLL_SECONDS = 0.2
+
+
+def stages_behind(target: str) -> dict[str, list[str]]:
+    """The DVC stages that ``target`` rests on, itself too: of each, by its name, the stages that it depends on.
+
+    Raises InputError where DVC does not know ``target``.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            stages = sorted(repo.stage.collect(target, with_deps=True), key=lambda stage: stage.addressing)
+            return {stage.addressing: [dep.addressing for dep in repo.index.graph.successors(stage)] for stage in stages}
+    except DvcException as error:
+        raise InputError(f"DVC can't tell the stages of {target} ({error}); run this in a project that has it.") from None
+
+
+def cores_of_jobs(jobs: int) -> list[list[int]]:
+    """The cores that this process may use, dealt to ``jobs``. Raises InputError for more jobs than cores."""
+    cores = sorted(os.sched_getaffinity(0))
+    if jobs > len(cores):
+        raise InputError(f"--jobs is {jobs}, but this process may use {len(cores)} cores; give at most as many jobs.")
+    return [cores[len(cores) * job // jobs : len(cores) * (job + 1) // jobs] for job in range(jobs)]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A stage that is being run, on ``cores``."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+    cores: Sequence[int]
+    log: Path
+    started: float
+
+
+def run_stages(stages: Mapping[str, Sequence[str]], cores: Sequence[Sequence[int]], logs: Path) -> list[str]:
+    """Run ``stages``, given with their dependencies, as many at once as there are ``cores``; returns those that DVC ran.
+
+    What a stage prints goes to a file in ``logs``. Raises InputError where one fails; those beside it are finished first.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    order = TopologicalSorter(stages)
+    order.prepare()
+    waiting: list[str] = []
+    free, running, failed, ran = list(cores), list[_Job](), list[_Job](), list[str]()
+    try:
+        with progress_bar(len(stages), "stage", "matrix") as bar:
+            while running or (order.is_active() and not failed):
+                waiting += order.get_ready()
+                while waiting and free and not failed:
+                    running.append(_start(waiting.pop(0), free.pop(0), logs))
+                time.sleep(_POLL_SECONDS)
+                for job in [job for job in running if job.process.poll() is not None]:
+                    running.remove(job)
+                    free.append(list(job.cores))
+                    if job.process.returncode:
+                        failed.append(job)
+                        continue
+                    order.done(job.name)
+                    if _was_run(job):
+                        ran.append(job.name)
+                        bar.write(f"{job.name}: {time.monotonic() - job.started:.0f} s", file=sys.stderr)
+                    bar.update(1)
+    finally:
+        for job in running:
+            with suppress(ProcessLookupError):
+                os.killpg(job.process.pid, signal.SIGTERM)
+    if failed:
+        job = failed[0]
+        raise InputError(f"{job.name} failed: {_reason(job)}; all that it printed is in {job.log}.")
+    return ran
+
+
+def _start(name: str, cores: Sequence[int], logs: Path) -> _Job:
+    log = logs / f"{name.rpartition(':')[2]}.log"
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
+    environment: dict[str, Any] = {**os.environ, "OMP_NUM_THREADS": str(len(cores))}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+    os.sched_setaffinity(process.pid, cores)
+    return _Job(name, process, cores, log, time.monotonic())
+
+
+def _was_run(job: _Job) -> bool:
+    return b"Running stage" in job.log.read_bytes()
+
+
+def _reason(job: _Job) -> str:
+    """The last error that a failed job printed, or its exit status."""
+    lines = job.log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").splitlines()
+    errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+    return errors[-1].rstrip(".") if errors else f"its exit status is {job.process.returncode}"

@@ -1,0 +1,130 @@
+"""Stages of a DVC project beside each other: in the order of what they need, on cores of their own; a failure loses none."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.benchmark.matrix import cores_of_jobs, run_stages, stages_behind
+from pipeline.errors import InputError
+from tests.project import ROOT, environment, run
+
+STAGE = """
+import json, os, pathlib, sys, time
+name, *needed = sys.argv[1:]
+assert all(pathlib.Path(f"{n}.json").exists() for n in needed)
+if pathlib.Path(f"{name}.bad").exists():
+    sys.exit("Error: params.yaml: number must be one.")
+start = time.time()
+time.sleep(float(os.environ.get("STAGE_SECONDS", "3")))
+told = {"start": start, "end": time.time(), "cores": sorted(os.sched_getaffinity(0)), "threads": os.environ["OMP_NUM_THREADS"]}
+pathlib.Path(f"{name}.json").write_text(json.dumps(told))
+"""
+NEEDS = {"first": [], "left": ["first"], "right": ["first"], "table": ["left", "right"]}
+two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two jobs need two cores")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four stages: the table rests on two that rest on the first."""
+    (tmp_path / "stage.py").write_text(STAGE)
+    stages = {
+        name: {
+            "cmd": f"python stage.py {name} {' '.join(needed)}",
+            "deps": ["stage.py", *(f"{n}.json" for n in needed)],
+            "outs": [f"{name}.json"],
+        }
+        for name, needed in NEEDS.items()
+    }
+    with (tmp_path / "dvc.yaml").open("w", encoding="utf-8") as stream:
+        YAML().dump({"stages": stages}, stream)
+    run(tmp_path, "git", "init", "-q")
+    run(tmp_path, "dvc", "init", "-q")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", environment())
+    return tmp_path
+
+
+def told(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(Path(f"{name}.json").read_text())
+    return document
+
+
+@two_cores
+def test_what_can_run_beside_each_other_does(project: Path) -> None:
+    stages = stages_behind("table")
+    assert {name: sorted(needed) for name, needed in stages.items()} == NEEDS
+    assert sorted(run_stages(stages, cores_of_jobs(2), project / "logs")) == sorted(NEEDS)
+    left, right = told("left"), told("right")
+    assert max(left["start"], right["start"]) < min(left["end"], right["end"])
+    assert not set(left["cores"]) & set(right["cores"])
+    assert left["threads"] == str(len(left["cores"]))
+    assert told("first")["end"] < left["start"] and max(left["end"], right["end"]) < told("table")["start"]
+    assert run_stages(stages, cores_of_jobs(2), project / "logs") == []
+
+
+@two_cores
+def test_a_failure_is_told_and_what_ran_beside_it_is_kept(project: Path) -> None:
+    (project / "left.bad").touch()
+    with pytest.raises(InputError, match=r"^left failed: params\.yaml: number must be one; all that .*left\.log\.$"):
+        run_stages(stages_behind("table"), cores_of_jobs(2), project / "logs")
+    assert Path("right.json").exists() and not Path("table.json").exists()
+    (project / "left.bad").unlink()
+    assert sorted(run_stages(stages_behind("table"), cores_of_jobs(2), project / "logs")) == ["left", "table"]
+
+
+def test_more_jobs_than_cores_are_refused() -> None:
+    cores = len(os.sched_getaffinity(0))
+    assert sorted(core for job in cores_of_jobs(1) for core in job) == sorted(os.sched_getaffinity(0))
+    with pytest.raises(InputError, match=rf"^--jobs is {cores + 1}, but this process may use {cores} cores"):
+        cores_of_jobs(cores + 1)
+
+
+def test_an_unknown_table_is_told(project: Path) -> None:
+    with pytest.raises(InputError, match=r"^DVC can't tell the stages of chart"):
+        stages_behind("chart")
+
+
+def test_a_stopped_matrix_leaves_nothing_running(project: Path) -> None:
+    """The command as a user runs it, on a benchmark that has this table."""
+    for name in ("pipeline", "stages"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (project / "benchmarks/small").mkdir(parents=True)
+    shutil.copyfile(ROOT / "benchmarks/project/params.yaml", project / "benchmarks/small/params.yaml")
+    stage = {"cmd": "python stage.py first", "wdir": "..", "deps": ["stage.py"], "outs": ["first.json"]}
+    (project / "dvc.yaml").unlink()
+    with (project / "benchmarks/dvc.yaml").open("w", encoding="utf-8") as stream:
+        YAML().dump({"stages": {"small-table": stage}}, stream)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.matrix", "small", "--jobs", "1"], env={**environment(), "STAGE_SECONDS": "600"}
+    )
+    while not stage_processes(project):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    deadline = time.monotonic() + 30
+    while stage_processes(project) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not stage_processes(project)
+    assert not Path("first.json").exists()
+
+
+def stage_processes(project: Path) -> list[str]:
+    """Processes that run a stage in ``project``."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cwd").resolve() == project and b"stage.py" in (folder / "cmdline").read_bytes():
+                found.append(folder.name)
+        except OSError:
+            continue
+    return found
