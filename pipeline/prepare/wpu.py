@@ -3,7 +3,7 @@
 Liu, Zhang, Jaakkola, Chang: Revisiting Who's Harry Potter (2024), section 4.1.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import regex
@@ -11,7 +11,7 @@ import regex
 from pipeline.errors import InputError
 from pipeline.params import PARAMS_FILE, PrepareParams
 from pipeline.prepare.hub_rows import apart, chosen, has_rows, question_row, read_rows
-from pipeline.prepare.passages import split_sentences, without_mentions
+from pipeline.prepare.passages import read_retain_passages, split_sentences, without_mentions
 from pipeline.prepare.sources import Source
 from pipeline.prepare.targets import Target, name_parts, surface_forms
 from pipeline.segments import Segment, mentions
@@ -61,7 +61,7 @@ def read_wpu(params: PrepareParams) -> Source:
         *_about(names, "hard_retain", hard),
         *(question_row("general_retain", None, row) for row in general),
     ]
-    return Source(targets, known, questions, without_mentions(_retain_passages(params.path), targets))
+    return Source(targets, known, questions, _retain_passages(params.path, targets))
 
 
 def person_name(title: str) -> str:
@@ -112,14 +112,14 @@ def _about(names: set[str], split: str, rows: Iterable[dict[str, Any]]) -> Itera
             yield question_row(split, name, row)
 
 
-def _retain_passages(path: str) -> list[Passage]:
-    """The lead of every page in ``retain``, which not every copy of the benchmark has."""
+def _retain_passages(path: str, targets: Sequence[Target]) -> list[Passage]:
+    """The lead of every page in ``retain``; the project's own retain passages where a copy of the benchmark lacks that set."""
     if not has_rows(HUB_ID, "retain", path):
-        return []
+        return read_retain_passages(targets)
     leads: dict[str, Passage] = {}
     for row in read_rows(HUB_ID, "retain", path, ("title", "wikipage")):
         sentences = split_sentences(without_headings(row["wikipage"]), _LANGUAGE)[:_RETAIN_SENTENCES]
         text = "".join(sentences).strip()
         if text:
             leads.setdefault(row["title"], Passage(row["title"].strip(), "retain", (Segment(text, False),)))
-    return list(leads.values())
+    return without_mentions(list(leads.values()), targets)

@@ -25,9 +25,9 @@ TEACHER = {"engine": "transformers", "top_k": 16, "scored_top_k": 16, "forget_fr
 METHODS: dict[str, Any] = {
     "teacher_student": {
         "teacher": {**TEACHER, "names": 2},
-        "distill": {"learning_rate": LEARNING_RATE, "epochs": 1, "retain_weight": 0.0},
+        "distill": {"learning_rate": LEARNING_RATE, "epochs": 1},
     },
-    "gradient_ascent": {"baseline": {"objective": "gradient_ascent", "learning_rate": LEARNING_RATE, "epochs": 1}},
+    "gradient_difference": {"baseline": {"objective": "gradient_difference", "learning_rate": LEARNING_RATE, "epochs": 1}},
 }
 PARAMS: dict[str, Any] = {
     "prepare": {"source": "wpu", "subset": "forget_2_1", "path": "rows"},

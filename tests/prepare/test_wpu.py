@@ -99,7 +99,6 @@ def test_a_wanted_title_that_the_subset_lacks(folder: Path) -> None:
 
 
 def test_retain_pages_give_their_lead_unless_it_mentions_a_target(folder: Path) -> None:
-    assert read(folder).retain == []
     page = "Ada Lind (born 1950) is a singer. She sang. She danced. She slept."
     pages = [{"title": "Ada Lind", "wikipage": page}, {"title": "Tobias Hask", "wikipage": "Hask knew Orla. He slept."}]
     write(folder, retain=pages)
@@ -285,7 +284,20 @@ def test_hub_that_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\n" not in caught.value.message
 
 
-def test_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_retain_pages_the_projects_own_passages_are_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert read(folder).retain == []
+    (folder / "data").mkdir()
+    write(
+        folder / "data",
+        retain_passages=[{"subject": "Rain", "text": "It falls."}, {"subject": "Skell", "text": "See Brennick."}],
+    )
+    (passage,) = read(folder).retain
+    assert (passage.target, passage.kind) == ("Rain", "retain")
+
+
+def test_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
     files = {"forget_2_1": FORGET, "forget_2_1_hard_retain": HARD, "general_retain": GENERAL}
 
     def load_dataset(hub_id: str, name: str, split: str) -> Any:
