@@ -60,7 +60,7 @@ def benchmark_table(
         if method not in REFERENCES
     }
     every = [report for reports in found.values() for report in reports]
-    has_value = {key for cells in values.values() for key, cell in cells.items() if cell}
+    has_value = {key for report in every for key in report["values"]}
     floors: dict[str, float] = next((report["floors"] for report in found.get(NO_METHOD, []) if "floors" in report), {})
     table: dict[str, Any] = {
         "benchmark": name,

@@ -98,6 +98,12 @@ def test_reason_is_told_of_what_no_run_has(folders: BenchmarkFolders) -> None:
     assert benchmark_table("mine", folders, ["npo", "npo_2"])["left_out"] == {"efficacy.leak": reasons["efficacy.leak"]}
 
 
+def test_what_one_run_has_is_not_left_out_though_the_table_does_not_show_it(folders: BenchmarkFolders) -> None:
+    write_run(folders.folder, "base", 0, {"efficacy.probability": 0.9}, left_out={"tofu.forget_quality_statistic": "no gold"})
+    write_run(folders.folder, "npo_2", 0, {"efficacy.probability": 0.6, "tofu.forget_quality_statistic": 0.2})
+    assert benchmark_table("mine", folders, ["npo", "npo_2"])["left_out"] == {}
+
+
 def test_references_stay_whatever_the_seeds(folders: BenchmarkFolders) -> None:
     write_run(folders.folder, "base", 0, {"efficacy.probability": 0.9}, floors={"efficacy.probability": 0.55})
     table = benchmark_table("mine", folders, ["npo", "npo_2"], seeds=[1])

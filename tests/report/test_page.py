@@ -80,6 +80,21 @@ def test_a_criterion_without_a_bar_is_named(tmp_path: Path) -> None:
     assert "none has any: Utility.</p>" in told
 
 
+def test_a_benchmark_without_criteria_has_no_heading_among_them(tmp_path: Path) -> None:
+    write_benchmark(tmp_path, "tofu")
+    data = collect(tmp_path)
+    assert "<h3>TOFU</h3>" in criteria_of(render(data))
+    table = data["benchmarks"]["tofu"]
+    table["bars"], table["measures"] = {}, [m for m in table["measures"] if m["criterion"] == "tofu"]
+    assert table["measures"]
+    assert "<h3>TOFU</h3>" not in criteria_of(render(data))
+
+
+def criteria_of(page: str) -> str:
+    """The page's section on the criteria."""
+    return page.split('<section id="criteria">')[1].split("</section>")[0]
+
+
 def test_an_empty_folder_still_gives_a_page(tmp_path: Path) -> None:
     page = render(collect(tmp_path))
     for command in (
