@@ -16,7 +16,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.progress import progress_bar
@@ -67,8 +66,11 @@ def run_stages(stages: Mapping[str, Sequence[str]], cores: Sequence[Sequence[int
     logs.mkdir(parents=True, exist_ok=True)
     order = TopologicalSorter(stages)
     order.prepare()
+    free = list(cores)
     waiting: list[str] = []
-    free, running, failed, ran = list(cores), list[_Job](), list[_Job](), list[str]()
+    running: list[_Job] = []
+    failed: list[_Job] = []
+    ran: list[str] = []
     try:
         with progress_bar(len(stages), "stage", "matrix") as bar:
             while running or (order.is_active() and not failed):
@@ -78,7 +80,7 @@ def run_stages(stages: Mapping[str, Sequence[str]], cores: Sequence[Sequence[int
                 time.sleep(_POLL_SECONDS)
                 for job in [job for job in running if job.process.poll() is not None]:
                     running.remove(job)
-                    free.append(list(job.cores))
+                    free.append(job.cores)
                     if job.process.returncode:
                         failed.append(job)
                         continue
@@ -100,7 +102,7 @@ def run_stages(stages: Mapping[str, Sequence[str]], cores: Sequence[Sequence[int
 def _start(name: str, cores: Sequence[int], logs: Path) -> _Job:
     log = logs / f"{name.rpartition(':')[2]}.log"
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
-    environment: dict[str, Any] = {**os.environ, "OMP_NUM_THREADS": str(len(cores))}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(len(cores))}
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
     os.sched_setaffinity(process.pid, cores)
