@@ -1,9 +1,8 @@
 """All stages behind a benchmark's table, several beside each other, each on cores of its own.
 
-DVC runs one stage after another. A small model leaves cores idle: a training on one core of two takes twice as long, questions
-and attacks take less than that, and reading models and starting libraries takes as long as on two. A job is
-``dvc repro --single-item`` of a stage whose dependencies are done, so that DVC decides as always what has to run, and what had
-finished when all was killed counts as finished.
+DVC runs one stage after another, and with a small model two cores are less than twice as fast as one: a step has parts that
+one core does alone, and so has every start. A job is ``dvc repro --single-item`` of a stage whose dependencies are done: DVC
+decides as always what has to run, and what had finished when all was killed counts as finished.
 """
 
 import os
