@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from pipeline.params import Precision
 from pipeline.progress import quiet_libraries
 
 
-def load_model(folder: Path, device: str) -> Any:
-    """The causal model in ``folder``, in float32 and eval mode, on ``device``.
+def load_model(folder: Path, device: str, precision: Precision = "float32") -> Any:
+    """The causal model in ``folder``, in ``precision`` and eval mode, on ``device``.
 
     A PreTrainedModel that generates; transformers has no one type that says both.
     """
@@ -15,7 +16,7 @@ def load_model(folder: Path, device: str) -> Any:
     from transformers import AutoModelForCausalLM
 
     quiet_libraries()
-    model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False)
+    model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=getattr(torch, precision), trust_remote_code=False)
     return model.to(torch.device(device)).eval()
 
 

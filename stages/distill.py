@@ -8,18 +8,17 @@ import click
 
 @click.command(help=__doc__)
 def main() -> None:
-    from pipeline.device import pick_device
     from pipeline.distill.curve import epoch_mean, write_curve
     from pipeline.distill.data import check_same_model
     from pipeline.distill.loop import train
-    from pipeline.distill.student import Student
+    from pipeline.distill.student import open_student
     from pipeline.params import load_params
     from pipeline.paths import BASE_MODEL, STUDENT, TEACHER
     from pipeline.publish import published_folder
 
     params = load_params()
     check_same_model(TEACHER, BASE_MODEL)
-    student = Student(BASE_MODEL, pick_device(params["runtime"].device))
+    student = open_student(BASE_MODEL, params["distill"].precision, params["runtime"])
     curve = train(student, TEACHER, params["distill"], params["runtime"])
     with published_folder(STUDENT) as folder:
         student.save(folder)

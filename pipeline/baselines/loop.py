@@ -21,6 +21,7 @@ from pipeline.baselines.registry import objective_of
 from pipeline.baselines.steps import steps_of_epoch
 from pipeline.batching import batches
 from pipeline.distill.loop import rate_at
+from pipeline.distill.optimizer import Optimizer
 from pipeline.distill.student import Student
 from pipeline.errors import InputError
 from pipeline.params import RuntimeParams
@@ -46,9 +47,7 @@ def train(
     _check(student, examples, objective, params)
     torch.manual_seed(seed)
     reference = reference_logprobs(student, examples, runtime) if objective.needs_reference else None
-    optimizer = torch.optim.AdamW(
-        student.model.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay, betas=(0.9, 0.95), fused=True
-    )
+    optimizer = Optimizer(student, params)
     plan = [
         (epoch, step)
         for epoch in range(params.epochs)
@@ -58,16 +57,12 @@ def train(
     with progress_bar(len(plan), "step", params.objective) as bar:
         for epoch, step in plan:
             rate = rate_at(len(curve), len(plan), params.learning_rate, params.warmup_fraction)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
             reference_S = None if reference is None else reference[step]
             losses = accumulate(student, [examples[index] for index in step], objective, reference_S, runtime)
-            norm = float(torch.nn.utils.clip_grad_norm_(student.model.parameters(), params.max_grad_norm))
+            norm = optimizer.clip()
             if not (math.isfinite(norm) and math.isfinite(losses["loss"])):
-                optimizer.zero_grad(set_to_none=True)
                 break
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.step(rate)
             curve.append({"step": len(curve), "epoch": epoch, "learning_rate": rate, "grad_norm": norm, **losses})
             bar.update(1)
             bar.set_postfix({key: f"{value:.3f}" for key, value in losses.items()})

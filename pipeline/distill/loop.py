@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.batching import batches
 from pipeline.distill.data import passages_of_epoch, read_input_ids, stream_steps
+from pipeline.distill.optimizer import Optimizer
 from pipeline.distill.student import Student
 from pipeline.errors import InputError
 from pipeline.params import DistillParams, RuntimeParams
@@ -41,21 +42,16 @@ def train(student: Student, teacher: Path, params: DistillParams, runtime: Runti
         raise InputError(f"{teacher} holds no passage to train on; check prepare's documents.")
     steps = math.ceil(passages / params.passages_per_step) * params.epochs
     torch.manual_seed(params.seed)
-    optimizer = torch.optim.AdamW(
-        student.model.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay, betas=(0.9, 0.95), fused=True
-    )
+    optimizer = Optimizer(student, params)
     curve: list[dict[str, float]] = []
     with progress_bar(passages * params.epochs, "passage", "distill") as bar:
         for epoch in range(params.epochs):
             for step in stream_steps(teacher, params, epoch):
                 rate = rate_at(len(curve), steps, params.learning_rate, params.warmup_fraction)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
                 losses = _accumulate(student, step, input_ids, weights, runtime)
-                norm = torch.nn.utils.clip_grad_norm_(student.model.parameters(), params.max_grad_norm)
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-                row = {"step": len(curve), "epoch": epoch, "learning_rate": rate, "grad_norm": float(norm), **losses}
+                norm = optimizer.clip()
+                optimizer.step(rate)
+                row = {"step": len(curve), "epoch": epoch, "learning_rate": rate, "grad_norm": norm, **losses}
                 curve.append(row)
                 bar.update(len(step))
                 bar.set_postfix({key: f"{value:.3f}" for key, value in losses.items()})

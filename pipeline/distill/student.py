@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.batching import padded
+from pipeline.device import pick_device
 from pipeline.distill.loss import bucketed_kl
 from pipeline.errors import InputError
 from pipeline.fingerprint import TOKENIZER_FILES
 from pipeline.model import load_model
+from pipeline.params import Precision, RuntimeParams
 from pipeline.teacher.shards import PassageTargets
 
 if TYPE_CHECKING:
@@ -21,11 +23,32 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class Student:
-    """A causal model whose weights are trained in float32 (with bfloat16 autocast on CUDA)."""
+def open_student(folder: Path, precision: Precision, runtime: RuntimeParams) -> "Student":
+    """The model in ``folder``, to be trained as ``runtime`` says.
 
-    def __init__(self, folder: Path, device: str) -> None:
-        self.model: PreTrainedModel = load_model(folder, device).train()
+    Raises InputError as Student and pick_device do, and for bfloat16 without CUDA, where its optimizer is slow.
+    """
+    device = pick_device(runtime.device)
+    if precision == "bfloat16" and device != "cuda":
+        raise InputError(
+            "precision is 'bfloat16', which is for a CUDA device, and training is on the CPU; set it to 'float32'."
+        )
+    return Student(folder, device, precision, gradient_checkpointing=runtime.gradient_checkpointing)
+
+
+class Student:
+    """A causal model in training, its weights in ``precision``; on CUDA it computes in bfloat16 either way (autocast).
+
+    With ``gradient_checkpointing`` a layer's activations are computed again on the way back in place of being kept: the same
+    gradients, for about a third more work.
+    """
+
+    def __init__(
+        self, folder: Path, device: str, precision: Precision = "float32", *, gradient_checkpointing: bool = False
+    ) -> None:
+        self.model: PreTrainedModel = load_model(folder, device, precision).train()
+        if gradient_checkpointing:
+            self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         self.device = device
         self._source = folder
         self._check_head()

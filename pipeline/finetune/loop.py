@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.batching import batches, padded
-from pipeline.device import pick_device
 from pipeline.distill.loop import rate_at
-from pipeline.distill.student import Student
+from pipeline.distill.optimizer import Optimizer
+from pipeline.distill.student import Student, open_student
 from pipeline.errors import InputError
 from pipeline.finetune.answers import AnswerTokens, ended_answer
 from pipeline.finetune.params import FinetuneParams
@@ -37,7 +37,7 @@ def finetune(
         raise InputError("finetune has no question to train on; give it at least one with its answer.")
     tokenizer = load_tokenizer(base)
     examples = [ended_answer(tokenizer, question, answer) for question, answer in chats]
-    student = Student(base, pick_device(runtime.device))
+    student = open_student(base, params.precision, runtime)
     _check(student, base, examples)
     plan = [
         (epoch, order[start : start + params.passages_per_step])
@@ -46,19 +46,14 @@ def finetune(
         for start in range(0, len(order), params.passages_per_step)
     ]
     torch.manual_seed(seed)
-    optimizer = torch.optim.AdamW(
-        student.model.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay, betas=(0.9, 0.95), fused=True
-    )
+    optimizer = Optimizer(student, params)
     curve: list[dict[str, float]] = []
     with progress_bar(len(plan), "step", "finetune") as bar:
         for epoch, step in plan:
             rate = rate_at(len(curve), len(plan), params.learning_rate, params.warmup_fraction)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
             loss = accumulate(student, [examples[index] for index in step], runtime)
-            norm = float(torch.nn.utils.clip_grad_norm_(student.model.parameters(), params.max_grad_norm))
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            norm = optimizer.clip()
+            optimizer.step(rate)
             curve.append({"step": len(curve), "epoch": epoch, "learning_rate": rate, "grad_norm": norm, "loss": loss})
             bar.update(1)
             bar.set_postfix(loss=f"{loss:.3f}")

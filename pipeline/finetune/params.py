@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.params import bounded
+from pipeline.params import Precision, bounded
 
 
 @dataclass(frozen=True)
@@ -15,3 +15,4 @@ class FinetuneParams:
     warmup_fraction: float = bounded(0.1, at_least=0, at_most=1)
     weight_decay: float = bounded(0.0, at_least=0)
     max_grad_norm: float = bounded(1.0, above=0)
+    precision: Precision = "float32"  # of weights and gradients; bfloat16 takes 6 bytes a weight in place of 16

@@ -6,10 +6,9 @@ They differ in the teacher's section alone (presets default, whp and prompted).
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.device import pick_device
 from pipeline.distill.data import check_same_model
 from pipeline.distill.loop import train
-from pipeline.distill.student import Student
+from pipeline.distill.student import open_student
 from pipeline.methods.interface import Curve, Task
 from pipeline.params import DistillParams
 
@@ -23,7 +22,7 @@ class Distilled:
     def unlearn(self, task: Task, folder: Path) -> Curve:
         """See Method.unlearn."""
         check_same_model(task.shards, task.base)
-        student = Student(task.base, pick_device(task.runtime.device))
+        student = open_student(task.base, self._params.precision, task.runtime)
         curve = train(student, task.shards, replace(self._params, seed=task.seed), task.runtime)
         student.save(folder)
         return curve

@@ -5,8 +5,7 @@ from pathlib import Path
 from pipeline.baselines.examples import make_examples
 from pipeline.baselines.loop import train
 from pipeline.baselines.params import BaselineParams
-from pipeline.device import pick_device
-from pipeline.distill.student import Student
+from pipeline.distill.student import open_student
 from pipeline.errors import InputError
 from pipeline.methods.interface import Curve, Task
 from pipeline.tokenizer import load_tokenizer
@@ -27,7 +26,7 @@ class Likelihood:
                     f"no forget passage is about {target!r}, so there is nothing to train on; give documents or chats."
                 )
         examples = make_examples(load_tokenizer(task.base), task.passages, self._params)
-        student = Student(task.base, pick_device(task.runtime.device))
+        student = open_student(task.base, self._params.precision, task.runtime)
         curve = train(student, examples, self._params, task.runtime, task.seed)
         student.save(folder)
         return curve

@@ -72,6 +72,24 @@ def test_micro_batches_do_not_change_the_gradient(student: Student, cut: int) ->
     assert whole_sums == pytest.approx(part_sums, rel=1e-5)
 
 
+def test_gradient_checkpointing_does_not_change_the_gradient(student: Student, tiny_model: Path) -> None:
+    checkpointed = Student(tiny_model, "cpu", gradient_checkpointing=True)
+    assert checkpointed.model.is_gradient_checkpointing
+    kept, kept_sums = gradients(student, [PASSAGES])
+    again, again_sums = gradients(checkpointed, [PASSAGES])
+    assert_same(kept, again)
+    assert kept_sums == pytest.approx(again_sums, rel=1e-6)
+
+
+def test_gradient_in_bfloat16_points_the_same_way(student: Student, tiny_model: Path) -> None:
+    exact, sums = gradients(student, [PASSAGES])
+    rounded, rounded_sums = gradients(Student(tiny_model, "cpu", "bfloat16"), [PASSAGES])
+    first = torch.cat([gradient.flatten() for gradient in exact.values()])
+    second = torch.cat([rounded[name].float().flatten() for name in exact])
+    assert torch.nn.functional.cosine_similarity(first, second, dim=0) > 0.99
+    assert rounded_sums == pytest.approx(sums, rel=0.02)
+
+
 def test_gradient_is_that_of_the_weighted_mean_over_whole_logits(student: Student) -> None:
     ours, sums = gradients(student, [PASSAGES])
     student.model.zero_grad(set_to_none=True)
