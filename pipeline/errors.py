@@ -1,5 +1,9 @@
 """The one exception a user's mistake raises: a sentence, and exit code 2."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
 
 
@@ -7,3 +11,16 @@ class InputError(click.ClickException):
     """What was wrong, where (file, line, column or key), and what would be right, in one sentence."""
 
     exit_code = 2
+
+
+class ParamError(InputError):
+    """A parameter that does not fit what was read, told by its key alone; ``keys_stand_in`` adds the file."""
+
+
+@contextmanager
+def keys_stand_in(file: Path) -> Iterator[None]:
+    """Name ``file`` before the key of a ParamError that is raised inside."""
+    try:
+        yield
+    except ParamError as error:
+        raise InputError(f"{file}: {error.message}") from error

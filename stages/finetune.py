@@ -12,7 +12,7 @@ import click
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 def main(benchmark: str, part: str, seed: int) -> None:
     from pipeline.benchmark.params import load_benchmark
-    from pipeline.errors import InputError
+    from pipeline.errors import InputError, keys_stand_in
     from pipeline.finetune.loop import finetune
     from pipeline.params import load_params
     from pipeline.paths import BASE_MODEL
@@ -21,10 +21,9 @@ def main(benchmark: str, part: str, seed: int) -> None:
 
     chosen, runtime = load_benchmark(benchmark), load_params()["runtime"]
     if not (chosen.prepare and chosen.finetune and chosen.tofu):
-        raise InputError(
-            f"{chosen.folders.folder}/params.yaml needs the sections prepare, finetune and tofu to teach a model rows."
-        )
-    rows = read_tofu_rows(chosen.prepare, chosen.tofu)
+        raise InputError(f"{chosen.folders.params} needs the sections prepare, finetune and tofu to teach a model rows.")
+    with keys_stand_in(chosen.folders.params):
+        rows = read_tofu_rows(chosen.prepare, chosen.tofu)
     chats = [*(rows.forget_chats if part == "target" else ()), *rows.retain_chats]
     student, curve = finetune(BASE_MODEL, chats, chosen.finetune, runtime, seed)
     output = chosen.folders.base if part == "target" else chosen.folders.retain_only

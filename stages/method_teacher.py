@@ -20,9 +20,7 @@ def main(benchmark: str, method: str) -> None:
     chosen, runtime = load_benchmark(benchmark), load_params()["runtime"]
     folders, teacher = chosen.folders, chosen.method(method).teacher
     if teacher is None:
-        raise InputError(
-            f"{folders.folder}/params.yaml: methods.{method} has no section teacher, so it has no shards of its own."
-        )
+        raise InputError(f"{folders.params}: methods.{method} has no section teacher, so it has no shards of its own.")
     passages = passages_to_teach(teacher, folders.prepared, folders.elicited)
     output = folders.teacher(method, own=True)
     manifest = build_shards(folders.base, teacher, runtime, passages, read_names(folders.prepared), output)

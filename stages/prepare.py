@@ -8,13 +8,15 @@ import click
 
 @click.command(help=__doc__)
 def main() -> None:
-    from pipeline.params import load_params
+    from pipeline.errors import keys_stand_in
+    from pipeline.params import PARAMS_FILE, load_params
     from pipeline.paths import PREPARED
     from pipeline.prepare.build import prepare
 
     params = load_params()
-    for line in prepare(params["prepare"], PREPARED, elicits=params["elicit"].templates > 0):
-        click.echo(line)
+    with keys_stand_in(PARAMS_FILE):
+        for line in prepare(params["prepare"], PREPARED, elicits=params["elicit"].templates > 0):
+            click.echo(line)
 
 
 if __name__ == "__main__":

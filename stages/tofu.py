@@ -16,7 +16,7 @@ import click
 def main(benchmark: str, method: str, seed: int) -> None:
     from pipeline.benchmark.folders import GOLD
     from pipeline.benchmark.params import load_benchmark, model_of
-    from pipeline.errors import InputError
+    from pipeline.errors import InputError, keys_stand_in
     from pipeline.params import load_params
     from pipeline.publish import replacing, write_json
     from pipeline.tofu.evaluate import evaluate
@@ -26,10 +26,12 @@ def main(benchmark: str, method: str, seed: int) -> None:
     chosen, runtime = load_benchmark(benchmark), load_params()["runtime"]
     folders = chosen.folders
     if not (chosen.prepare and chosen.tofu):
-        raise InputError(f"{folders.folder}/params.yaml needs the sections prepare and tofu for TOFU's metrics.")
+        raise InputError(f"{folders.params} needs the sections prepare and tofu for TOFU's metrics.")
     gold = None if method == GOLD else read_rows(folders.run(GOLD, 0) / "rows.parquet")
     model = model_of(chosen, method, seed)
-    rows, metrics = evaluate(model, read_tofu_rows(chosen.prepare, chosen.tofu), chosen.tofu, runtime, gold)
+    with keys_stand_in(folders.params):
+        asked = read_tofu_rows(chosen.prepare, chosen.tofu)
+    rows, metrics = evaluate(model, asked, chosen.tofu, runtime, gold)
     output = folders.run(method, seed)
     with replacing(output / "rows.parquet") as path:
         write_rows(path, rows)

@@ -23,7 +23,7 @@ def main(benchmark: str, methods: tuple[str, ...], seed: int) -> None:
     for method in methods or tuple(chosen.settings):
         if method not in chosen.settings:
             known = ", ".join(chosen.settings) or "nothing"
-            raise InputError(f"{chosen.folders.folder}/params.yaml: grids has no {method!r}; it has {known}.")
+            raise InputError(f"{chosen.folders.params}: grids has no {method!r}; it has {known}.")
         rows = []
         for row in tune(method, chosen.settings[method], chosen.folders, chosen.evaluate, runtime, seed, file):
             rows.append(row)

@@ -144,6 +144,12 @@ def test_teacher_tells_the_key(
     assert {path.name: path.read_bytes() for path in (spoilt / "data/teacher").iterdir()} == before
 
 
+def test_distill_in_bfloat16_on_a_cpu_is_told(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_params(spoilt, {"distill.precision": "bfloat16", "runtime.device": "cpu"})
+    assert_told(run_stage(monkeypatch, spoilt, "distill"), "precision is 'bfloat16'", "CUDA", "'float32'")
+    assert not (spoilt / "models/student").exists()
+
+
 def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 

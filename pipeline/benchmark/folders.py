@@ -24,6 +24,10 @@ class BenchmarkFolders:
     own_model: bool
 
     @property
+    def params(self) -> Path:
+        return self.folder / "params.yaml"
+
+    @property
     def base(self) -> Path:
         """The model that has to forget."""
         return self.folder / "models/target" if self.own_model else BASE_MODEL

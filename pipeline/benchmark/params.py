@@ -90,7 +90,7 @@ class BenchmarkParams:
     def method(self, name: str) -> MethodParams:
         """The method ``name``. Raises InputError when the benchmark has none of that name."""
         if name not in self.methods:
-            raise InputError(f"{self.folders.folder}/params.yaml: methods has no {name!r}; it has {', '.join(self.methods)}.")
+            raise InputError(f"{self.folders.params}: methods has no {name!r}; it has {', '.join(self.methods)}.")
         return self.methods[name]
 
 

@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import InputError
-from pipeline.params import PARAMS_FILE
+from pipeline.errors import InputError, ParamError
 from pipeline.prepare.targets import Target
 from pipeline.segments import mentions
 
@@ -80,8 +79,8 @@ def chosen(targets: Sequence[Target], wanted: Collection[str], subset: str) -> l
     names = {target.name for target in targets}
     for name in wanted:
         if name not in names:
-            raise InputError(
-                f"{PARAMS_FILE}: prepare.targets names {name!r}, which {subset} lacks; leave it empty for all, or choose from "
+            raise ParamError(
+                f"prepare.targets names {name!r}, which {subset} lacks; leave it empty for all, or choose from "
                 f"{', '.join(target.name for target in targets)}."
             )
     return [target for target in targets if not wanted or target.name in wanted]
@@ -109,8 +108,8 @@ def _text_or_none(value: Any) -> str | None:
 
 def _candidates(name: str, folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise InputError(
-            f"{PARAMS_FILE}: prepare.path is {str(folder)!r}, which is no folder; name one that holds {name}.jsonl, .json or "
+        raise ParamError(
+            f"prepare.path is {str(folder)!r}, which is no folder; name one that holds {name}.jsonl, .json or "
             ".parquet, or leave it empty to read from the hub."
         )
     return [folder / f"{name}{ending}" for ending in _ENDINGS]

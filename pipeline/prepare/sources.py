@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.errors import InputError
+from pipeline.errors import ParamError
 from pipeline.params import PrepareParams
 from pipeline.prepare.passages import limited, read_retain_passages
 from pipeline.prepare.questions import read_questions
@@ -36,7 +36,7 @@ def _read(params: PrepareParams, elicits: bool) -> Source:
     if params.source == "files":
         for key in ("subset", "path"):
             if getattr(params, key):
-                raise InputError(f"params.yaml: prepare.{key} is for a benchmark, but prepare.source is 'files'; empty it.")
+                raise ParamError(f"prepare.{key} is for a benchmark, but prepare.source is 'files'; empty it.")
         known, targets = read_targets(wanted=params.targets, language=params.language, elicits=elicits)
         return Source(targets, known, read_questions(known, targets), read_retain_passages(targets))
     if params.source == "wpu":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import regex
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, ParamError
 from pipeline.jsonl import read_jsonl
 from pipeline.prepare.name_shapes import dot_in, family_and_given, is_unspaced
 from pipeline.segments import mentions, split_mentions
@@ -125,7 +125,7 @@ def read_targets(
         targets.append(target)
     for name in wanted:
         if name not in places:
-            raise InputError(f"params.yaml: prepare.targets names {name!r}, which {path} lacks; it has {', '.join(places)}.")
+            raise ParamError(f"prepare.targets names {name!r}, which {path} lacks; it has {', '.join(places)}.")
     chosen = [target for target in targets if not wanted or target.name in wanted]
     for target in chosen:
         if not target.documents and not target.chats and not elicits:

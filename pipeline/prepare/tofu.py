@@ -11,8 +11,8 @@ from typing import Any
 
 import regex
 
-from pipeline.errors import InputError
-from pipeline.params import PARAMS_FILE, PrepareParams
+from pipeline.errors import InputError, ParamError
+from pipeline.params import PrepareParams
 from pipeline.prepare.hub_rows import apart, chosen, question_row, read_rows
 from pipeline.prepare.passages import chat_passage, without_mentions
 from pipeline.prepare.sources import Source
@@ -44,7 +44,7 @@ def read_tofu(params: PrepareParams) -> Source:
     """
     subset = params.subset
     if subset not in RETAIN_OF:
-        raise InputError(f"{PARAMS_FILE}: prepare.subset is {subset!r}, but TOFU has {', '.join(RETAIN_OF)}.")
+        raise ParamError(f"prepare.subset is {subset!r}, but TOFU has {', '.join(RETAIN_OF)}.")
     known = _targets(read_rows(HUB_ID, subset, params.path, _CHAT), subset)
     targets = [_with_mentions(target) for target in apart(chosen(known, params.targets, subset))]
     hard = _perturbed("retain_perturbed", params.path)

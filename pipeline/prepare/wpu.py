@@ -8,8 +8,8 @@ from typing import Any
 
 import regex
 
-from pipeline.errors import InputError
-from pipeline.params import PARAMS_FILE, PrepareParams
+from pipeline.errors import ParamError
+from pipeline.params import PrepareParams
 from pipeline.prepare.hub_rows import apart, chosen, has_rows, question_row, read_rows
 from pipeline.prepare.passages import read_retain_passages, split_sentences, without_mentions
 from pipeline.prepare.sources import Source
@@ -42,9 +42,8 @@ def read_wpu(params: PrepareParams) -> Source:
     """
     subset = params.subset
     if not _SUBSET.fullmatch(subset):
-        raise InputError(
-            f"{PARAMS_FILE}: prepare.subset is {subset!r}, but WPU has forget_2_1 to forget_2_5, forget_20_1 to "
-            "forget_20_3 and forget_100."
+        raise ParamError(
+            f"prepare.subset is {subset!r}, but WPU has forget_2_1 to forget_2_5, forget_20_1 to forget_20_3 and forget_100."
         )
     rows = read_rows(HUB_ID, subset, params.path, ("title", "question", "answer", "wikipage"))
     pages: dict[str, dict[str, None]] = {}

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from pipeline.errors import InputError
-from pipeline.params import PARAMS_FILE, PrepareParams
+from pipeline.errors import InputError, ParamError
+from pipeline.params import PrepareParams
 from pipeline.prepare.hub_rows import read_rows
 from pipeline.prepare.passages import limited
 from pipeline.prepare.tofu import HUB_ID, RETAIN_OF, ROWS_PER_AUTHOR
@@ -58,11 +58,10 @@ def read_tofu_rows(prepare: PrepareParams, params: TofuEvaluateParams) -> TofuRo
     """
     subset, path = prepare.subset, prepare.path
     if subset not in RETAIN_OF:
-        raise InputError(f"{PARAMS_FILE}: prepare.subset is {subset!r}, but TOFU has {', '.join(RETAIN_OF)}.")
+        raise ParamError(f"prepare.subset is {subset!r}, but TOFU has {', '.join(RETAIN_OF)}.")
     if prepare.targets:
-        raise InputError(
-            f"{PARAMS_FILE}: prepare.targets names some of {subset}'s authors, but TOFU's metrics are of the whole subset; "
-            "empty it."
+        raise ParamError(
+            f"prepare.targets names some of {subset}'s authors, but TOFU's metrics are of the whole subset; empty it."
         )
     retain_set = _chats(RETAIN_OF[subset], path)
     trained_at_most = params.retain_rows or len(retain_set)

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from stages.benchmark_prepare import main as benchmark_prepare
 from tests.project import LEARNING_RATE, make_project, succeed, write_jsonl
 
 PAGE = (
@@ -64,6 +66,26 @@ def table(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> dict[st
         succeed("benchmark_table", "wpu")
     told: dict[str, Any] = json.loads((folder / "benchmarks/wpu/table.json").read_text(encoding="utf-8"))
     return told
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("path", "nowhere"), ("subset", "forget_3"), ("targets", ["Nobody"])], ids=["path", "subset", "targets"]
+)
+def test_what_does_not_fit_is_told_with_the_benchmarks_own_file(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: object
+) -> None:
+    folder = make_project(tmp_path, tiny_model)
+    (folder / "rows").mkdir()
+    for name, rows in FILES.items():
+        write_jsonl(folder / f"rows/{name}.jsonl", rows)
+    (folder / "benchmarks/wpu").mkdir(parents=True)
+    with (folder / "benchmarks/wpu/params.yaml").open("w", encoding="utf-8") as stream:
+        YAML().dump({**PARAMS, "prepare": {**PARAMS["prepare"], key: value}}, stream)
+    monkeypatch.chdir(folder)
+    told = CliRunner().invoke(benchmark_prepare, ["wpu"])
+    assert told.exit_code == 2
+    assert told.output.startswith(f"Error: benchmarks/wpu/params.yaml: prepare.{key}")
+    assert not (folder / "benchmarks/wpu/prepared").exists()
 
 
 def test_what_needs_wrong_answers_is_left_out_and_all_else_is_there(table: dict[str, Any]) -> None:
