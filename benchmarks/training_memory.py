@@ -2,7 +2,7 @@
 
 A Llama of the given shape with random weights learns random targets. Each way of training has a process of its own, which
 reports the peak (of CUDA's allocator; without CUDA of the process, libraries and loading included) and the rate after a first
-step. Ratios are to the first row that fits.
+step. Ratios are to the first row that fits. bfloat16 is for CUDA.
 
 python benchmarks/training_memory.py --width 1024 --layers 8
 """
@@ -100,12 +100,11 @@ def measure(
 @click.option("--steps", default=3, show_default=True, type=click.IntRange(min=1))
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the model is put meanwhile; the default is /tmp.")
 def main(width: int, layers: int, passages: int, tokens: int, steps: int, folder: Path | None) -> None:
-    ways: list[tuple[Precision, bool]] = [
-        ("float32", False),
-        ("float32", True),
-        ("bfloat16", False),
-        ("bfloat16", True),
-    ]
+    import torch
+
+    ways: list[tuple[Precision, bool]] = [("float32", False), ("float32", True)]
+    if torch.cuda.is_available():
+        ways += [("bfloat16", False), ("bfloat16", True)]
     spawn = get_context("spawn")
     with tempfile.TemporaryDirectory(dir=folder) as made:
         with ProcessPoolExecutor(1, mp_context=spawn) as pool:
