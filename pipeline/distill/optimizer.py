@@ -1,7 +1,7 @@
 """AdamW over a student's weights: cut the gradient, make a step, drop the gradient.
 
 Bytes a weight, of weights, gradients and AdamW's two states together: 16 in float32. In bfloat16 it is 6, since torchao keeps
-each state in 8 bits by blocks of 256 (Dettmers et al., 2022). A bfloat16 weight has 8 significant bits, so that most steps of
+each state in 8 bits by blocks of 256 (Dettmers et al., 2022). A bfloat16 weight has 8 significant bits, so that many steps of
 unlearning are smaller than half its last bit and would be rounded away; rounded up or down by chance, in proportion, they are
 kept in the mean.
 """
