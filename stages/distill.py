@@ -12,13 +12,15 @@ def main() -> None:
     from pipeline.distill.data import check_same_model
     from pipeline.distill.loop import train
     from pipeline.distill.student import open_student
-    from pipeline.params import load_params
+    from pipeline.errors import keys_stand_in
+    from pipeline.params import PARAMS_FILE, load_params
     from pipeline.paths import BASE_MODEL, STUDENT, TEACHER
     from pipeline.publish import published_folder
 
     params = load_params()
     check_same_model(TEACHER, BASE_MODEL)
-    student = open_student(BASE_MODEL, params["distill"].precision, params["runtime"])
+    with keys_stand_in(PARAMS_FILE):
+        student = open_student(BASE_MODEL, params["distill"].precision, params["runtime"], "distill.precision")
     curve = train(student, TEACHER, params["distill"], params["runtime"])
     with published_folder(STUDENT) as folder:
         student.save(folder)

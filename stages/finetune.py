@@ -25,7 +25,8 @@ def main(benchmark: str, part: str, seed: int) -> None:
     with keys_stand_in(chosen.folders.params):
         rows = read_tofu_rows(chosen.prepare, chosen.tofu)
     chats = [*(rows.forget_chats if part == "target" else ()), *rows.retain_chats]
-    student, curve = finetune(BASE_MODEL, chats, chosen.finetune, runtime, seed)
+    with keys_stand_in(chosen.folders.params):
+        student, curve = finetune(BASE_MODEL, chats, chosen.finetune, runtime, seed)
     output = chosen.folders.base if part == "target" else chosen.folders.retain_only
     with published_folder(output) as folder:
         student.save(folder)

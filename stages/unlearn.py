@@ -12,6 +12,7 @@ import click
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 def main(benchmark: str, method: str, seed: int) -> None:
     from pipeline.benchmark.params import load_benchmark
+    from pipeline.errors import keys_stand_in
     from pipeline.methods.curve import write_curve
     from pipeline.methods.interface import Task
     from pipeline.methods.registry import method_of
@@ -28,7 +29,7 @@ def main(benchmark: str, method: str, seed: int) -> None:
     passages = passages_to_teach(sources, folders.prepared, folders.elicited)
     task = Task(folders.base, targets, passages, shards, runtime, seed)
     output = folders.model(method, seed)
-    with published_folder(output) as folder:
+    with keys_stand_in(folders.params), published_folder(output) as folder:
         curve = method_of(params).unlearn(task, folder)
     write_curve(curve, folders.run(method, seed) / "curve.csv")
     click.echo(f"{output}: {method}, seed {seed}, {len(curve)} steps")

@@ -146,7 +146,7 @@ def test_teacher_tells_the_key(
 
 def test_distill_in_bfloat16_on_a_cpu_is_told(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_params(spoilt, {"distill.precision": "bfloat16", "runtime.device": "cpu"})
-    assert_told(run_stage(monkeypatch, spoilt, "distill"), "precision is 'bfloat16'", "CUDA", "'float32'")
+    assert_told(run_stage(monkeypatch, spoilt, "distill"), "params.yaml: distill.precision is 'bfloat16'", "CUDA", "'float32'")
     assert not (spoilt / "models/student").exists()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.batching import padded
 from pipeline.device import pick_device
 from pipeline.distill.loss import bucketed_kl
-from pipeline.errors import InputError
+from pipeline.errors import InputError, ParamError
 from pipeline.fingerprint import TOKENIZER_FILES
 from pipeline.model import load_model
 from pipeline.params import Precision, RuntimeParams
@@ -23,16 +23,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def open_student(folder: Path, precision: Precision, runtime: RuntimeParams) -> "Student":
-    """The model in ``folder``, to be trained as ``runtime`` says.
+def open_student(folder: Path, precision: Precision, runtime: RuntimeParams, key: str = "precision") -> "Student":
+    """The model in ``folder``, to be trained as ``runtime`` says; ``key`` is what ``precision`` is called in params.yaml.
 
-    Raises InputError as Student and pick_device do, and for bfloat16 without CUDA, where its optimizer is slow.
+    Raises InputError as Student and pick_device do, and ParamError for bfloat16 without CUDA, where its optimizer is slow.
     """
     device = pick_device(runtime.device)
     if precision == "bfloat16" and device != "cuda":
-        raise InputError(
-            "precision is 'bfloat16', which is for a CUDA device, and training is on the CPU; set it to 'float32'."
-        )
+        raise ParamError(f"{key} is 'bfloat16', which is for a CUDA device, and training is on the CPU; set it to 'float32'.")
     return Student(folder, device, precision, gradient_checkpointing=runtime.gradient_checkpointing)
 
 
@@ -40,7 +38,7 @@ class Student:
     """A causal model in training, its weights in ``precision``; on CUDA it computes in bfloat16 either way (autocast).
 
     With ``gradient_checkpointing`` a layer's activations are computed again on the way back in place of being kept: the same
-    gradients, for about a third more work.
+    gradients, for more work.
     """
 
     def __init__(

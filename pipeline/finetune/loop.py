@@ -37,7 +37,7 @@ def finetune(
         raise InputError("finetune has no question to train on; give it at least one with its answer.")
     tokenizer = load_tokenizer(base)
     examples = [ended_answer(tokenizer, question, answer) for question, answer in chats]
-    student = open_student(base, params.precision, runtime)
+    student = open_student(base, params.precision, runtime, "finetune.precision")
     _check(student, base, examples)
     plan = [
         (epoch, order[start : start + params.passages_per_step])

@@ -22,7 +22,7 @@ class Distilled:
     def unlearn(self, task: Task, folder: Path) -> Curve:
         """See Method.unlearn."""
         check_same_model(task.shards, task.base)
-        student = open_student(task.base, self._params.precision, task.runtime)
+        student = open_student(task.base, self._params.precision, task.runtime, "distill.precision")
         curve = train(student, task.shards, replace(self._params, seed=task.seed), task.runtime)
         student.save(folder)
         return curve

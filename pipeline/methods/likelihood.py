@@ -26,7 +26,7 @@ class Likelihood:
                     f"no forget passage is about {target!r}, so there is nothing to train on; give documents or chats."
                 )
         examples = make_examples(load_tokenizer(task.base), task.passages, self._params)
-        student = open_student(task.base, self._params.precision, task.runtime)
+        student = open_student(task.base, self._params.precision, task.runtime, "baseline.precision")
         curve = train(student, examples, self._params, task.runtime, task.seed)
         student.save(folder)
         return curve
