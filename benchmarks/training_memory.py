@@ -8,20 +8,23 @@ python benchmarks/training_memory.py --width 1024 --layers 8
 """
 
 import resource
-import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 
 import click
 import numpy as np
 
-from pipeline.distill.optimizer import Optimizer
-from pipeline.distill.student import open_student
-from pipeline.params import DistillParams, Precision, RuntimeParams
-from pipeline.teacher.shards import PassageTargets
+from pipeline.core.runtime import RuntimeParams
+from pipeline.distill.objective import add_gradient
+from pipeline.distill.params import DistillParams
+from pipeline.model.params import Precision
+from pipeline.shards.reader import PassageTargets
+from pipeline.train.optimizer import Optimizer
+from pipeline.train.student import open_student
 
 GIB = 2**30
 VOCABULARY, K, FIRST_ID = 32_000, 128, 3
@@ -39,7 +42,6 @@ def build(folder: Path, width: int, layers: int) -> int:
         intermediate_size=(width * 8 // 3 + 255) // 256 * 256,
         num_hidden_layers=layers,
         num_attention_heads=width // 128,
-        num_key_value_heads=width // 128,
         max_position_embeddings=4096,
     )
     torch.set_default_dtype(torch.bfloat16)
@@ -72,16 +74,16 @@ def measure(
     runtime = RuntimeParams(micro_batch_tokens=passages * tokens, gradient_checkpointing=checkpointing)
     try:
         student = open_student(folder, precision, runtime)
-        optimizer = Optimizer(student, DistillParams(precision=precision))
+        optimizer = Optimizer(student, DistillParams(precision=precision), steps + 1)
         started = time.monotonic()
         for step in range(steps + 1):
             targets, input_ids = passages_of(passages, tokens, step)
             total = float(sum(len(p.positions) for p in targets))
             if step == 1:  # the first one compiles and makes the states
                 started = time.monotonic()
-            student.backward(targets, input_ids, WEIGHTS, total, runtime.logit_chunk)
+            add_gradient(student, targets, input_ids, WEIGHTS, total, runtime.logit_chunk)
             optimizer.clip()  # waits for the device
-            optimizer.step(1e-5)
+            optimizer.step()
         if student.device == "cuda":
             torch.cuda.synchronize()
     except torch.OutOfMemoryError:
@@ -102,34 +104,25 @@ def measure(
 def main(width: int, layers: int, passages: int, tokens: int, steps: int, folder: Path | None) -> None:
     import torch
 
-    ways: list[tuple[Precision, bool]] = [("float32", False), ("float32", True)]
-    if torch.cuda.is_available():
-        ways += [("bfloat16", False), ("bfloat16", True)]
+    precisions: list[Precision] = ["float32", "bfloat16"] if torch.cuda.is_available() else ["float32"]
     spawn = get_context("spawn")
     with tempfile.TemporaryDirectory(dir=folder) as made:
         with ProcessPoolExecutor(1, mp_context=spawn) as pool:
             weights = pool.submit(build, Path(made), width, layers).result()
-        click.echo(
-            f"{weights / 1e9:.2f} billion weights, steps of {passages} passages of {tokens} tokens, all in one micro-batch"
-        )
-        click.echo(
-            "| precision | gradient checkpointing | peak, GiB | bytes a weight | tokens a second | memory, rate to the first |"
-        )
-        click.echo("| --- | --- | --- | --- | --- | --- |")
+        step = f"steps of {passages} passages of {tokens} tokens, all in one micro-batch"
+        click.echo(f"{weights / 1e9:.2f} billion weights, {step}")
+        columns = ("precision", "gradient checkpointing", "peak, GiB", "bytes a weight", "tokens a second")
+        click.echo(f"| {' | '.join(columns)} | memory, rate to the first |\n|{' --- |' * (len(columns) + 1)}")
         first: tuple[int, float] | None = None
-        for precision, checkpointing in ways:
+        for precision, checkpointing in product(precisions, (False, True)):
             with ProcessPoolExecutor(1, mp_context=spawn) as pool:
                 measured = pool.submit(measure, Path(made), precision, checkpointing, passages, tokens, steps).result()
-            if measured is None:
-                click.echo(f"| {precision} | {checkpointing} | out of memory | | | |")
-            else:
-                peak, rate = measured
-                first = first or measured
-                click.echo(
-                    f"| {precision} | {checkpointing} | {peak / GIB:.1f} | {peak / weights:.1f} | {rate:.0f} "
-                    f"| {peak / first[0]:.2f}, {rate / first[1]:.2f} |"
-                )
-            sys.stdout.flush()
+            first = first or measured
+            numbers = "out of memory | | |"
+            if measured and first:
+                (peak, rate), ratios = measured, (measured[0] / first[0], measured[1] / first[1])
+                numbers = f"{peak / GIB:.1f} | {peak / weights:.1f} | {rate:.0f} | {ratios[0]:.2f}, {ratios[1]:.2f}"
+            click.echo(f"| {precision} | {checkpointing} | {numbers} |")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Targeted unlearning by causal intervention: the library behind the stages."""
+"""Nevermet: a language model is made to forget one named person, and nothing else."""

@@ -8,13 +8,14 @@ import click
 
 @click.command(help=__doc__)
 def main() -> None:
-    from pipeline.base.source import bring_model
-    from pipeline.fingerprint import model_fingerprint, tokenizer_fingerprint
-    from pipeline.params import load_params
-    from pipeline.paths import BASE_MODEL
-    from pipeline.publish import published_folder
+    from pipeline.core.files import published_folder
+    from pipeline.core.outputs import BASE_MODEL
+    from pipeline.core.params import read_section
+    from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
+    from pipeline.model.params import ModelParams
+    from pipeline.model.source import bring_model
 
-    params = load_params()["model"]
+    params = read_section(ModelParams, "model")
     with published_folder(BASE_MODEL) as folder:
         bring_model(params, folder)
     size = sum(path.stat().st_size for path in BASE_MODEL.iterdir())

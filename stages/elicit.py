@@ -8,24 +8,26 @@ import click
 
 @click.command(help=__doc__)
 def main() -> None:
-    from pipeline.elicit.ask import check_answers, elicit, passages_of, to_ask
-    from pipeline.elicit.results import write_answers
-    from pipeline.elicit.templates import read_templates
+    from pipeline.core.files import published_folder
+    from pipeline.core.outputs import BASE_MODEL, ELICITED, PREPARED
+    from pipeline.core.params import read_section
+    from pipeline.core.runtime import RuntimeParams
+    from pipeline.elicit.ask import check_answers, elicit, passages_of, write_answers
+    from pipeline.elicit.params import ElicitParams
+    from pipeline.elicit.questions import read_templates, to_ask
     from pipeline.elicit.verdict import read_refusals
-    from pipeline.params import load_params
-    from pipeline.paths import BASE_MODEL, ELICITED
-    from pipeline.publish import published_folder
-    from pipeline.tables import read_passages, read_targets_table, write_passages
+    from pipeline.prepare.tables import read_targets_table
+    from pipeline.text.passages import read_passages, write_passages
 
-    params = load_params()
-    targets = read_targets_table()
-    with_texts = {passage.target for passage in read_passages() if passage.kind == "forget"}
-    asked = to_ask(targets, with_texts, params["elicit"])
-    rows = elicit(BASE_MODEL, asked, targets, read_templates(), read_refusals(), params["elicit"], params["runtime"])
+    params, runtime = read_section(ElicitParams, "elicit"), read_section(RuntimeParams, "runtime")
+    targets = read_targets_table(PREPARED)
+    with_texts = {passage.target for passage in read_passages(PREPARED) if passage.kind == "forget"}
+    asked = to_ask(targets, with_texts, params)
+    rows = elicit(BASE_MODEL, asked, targets, read_templates(), read_refusals(), params, runtime)
     check_answers(rows, asked, with_texts)
     passages = passages_of(rows, targets)
     with published_folder(ELICITED) as folder:
-        write_answers(folder / "answers.parquet", rows)
+        write_answers(folder, rows)
         write_passages(folder, passages)
     kept = {kind: sum(passage.kind == kind for passage in passages) for kind in ("forget", "retain")}
     click.echo(f"{ELICITED}: passages.parquet, answers.parquet")

@@ -22,31 +22,31 @@ def _top_ks(_context: click.Context, _option: click.Parameter, value: str) -> li
 @click.option("--top-k", "top_ks", default="16,32,64,128,256,512", show_default=True, callback=_top_ks, help="K to compare.")
 @click.option("--target", help="Draw passages of this target only.")
 def main(passages: int, top_ks: list[int], target: str | None) -> None:
-    from pipeline.errors import InputError
-    from pipeline.fidelity.measure import measure
-    from pipeline.fidelity.report import report_lines, report_of, summary_line
-    from pipeline.params import load_params
-    from pipeline.paths import BASE_MODEL, ELICITED, EVALUATION, PREPARED, TEACHER
-    from pipeline.publish import write_json
-    from pipeline.tables import read_names
-    from pipeline.teacher.sources import passages_to_teach
+    from pipeline.core.errors import InputError
+    from pipeline.core.files import write_json
+    from pipeline.core.outputs import BASE_MODEL, ELICITED, EVALUATION, PREPARED, TEACHER
+    from pipeline.core.params import read_section
+    from pipeline.core.runtime import RuntimeParams
+    from pipeline.fidelity.measure import measure, report_lines, summary_line
+    from pipeline.teacher.params import TeacherParams
+    from pipeline.teacher.passages import passages_to_teach
+    from pipeline.text.names import read_names
 
-    params = load_params()
+    params, runtime = read_section(TeacherParams, "teacher"), read_section(RuntimeParams, "runtime")
     for folder in (BASE_MODEL, PREPARED, ELICITED, TEACHER):
         if not folder.is_dir():
             raise InputError(f"{folder} is missing; make it first (dvc repro teacher).")
-    measured = measure(
+    report = measure(
         BASE_MODEL,
         TEACHER,
-        params["teacher"],
-        params["runtime"],
-        passages_to_teach(params["teacher"]),
-        read_names(),
+        params,
+        runtime,
+        passages_to_teach(params, PREPARED, ELICITED),
+        read_names(PREPARED),
         wanted=passages,
         top_ks=top_ks,
         target=target,
     )
-    report = report_of(measured, target)
     for line in report_lines(report):
         click.echo(line)
     path = EVALUATION / "fidelity.json"

@@ -10,11 +10,12 @@ import click
 @click.argument("passage", type=click.IntRange(min=0))
 @click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="Teacher's tokens to print.")
 def main(passage: int, top: int) -> None:
-    from pipeline.params import load_params
-    from pipeline.paths import BASE_MODEL, TEACHER
-    from pipeline.teacher.inspection import passage_lines
+    from pipeline.core.outputs import BASE_MODEL, TEACHER
+    from pipeline.core.params import read_section
+    from pipeline.core.runtime import RuntimeParams
+    from pipeline.report.teacher import passage_lines
 
-    for line in passage_lines(TEACHER, BASE_MODEL, passage, top, load_params()["runtime"]):
+    for line in passage_lines(TEACHER, BASE_MODEL, passage, top, read_section(RuntimeParams, "runtime")):
         click.echo(line)
 
 

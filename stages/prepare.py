@@ -1,4 +1,4 @@
-"""Stage prepare: check the user's files, cut passages, find mentions, draw counterfactual names. Needs no model.
+"""Stage prepare: check parameters and the user's files, cut passages, find mentions, draw counterfactual names. Needs no model.
 
 python -m stages.prepare
 """
@@ -8,9 +8,10 @@ import click
 
 @click.command(help=__doc__)
 def main() -> None:
-    from pipeline.errors import keys_stand_in
-    from pipeline.params import PARAMS_FILE, load_params
-    from pipeline.paths import PREPARED
+    from pipeline.core.errors import keys_stand_in
+    from pipeline.core.outputs import PREPARED
+    from pipeline.core.params import PARAMS_FILE
+    from pipeline.params import load_params
     from pipeline.prepare.build import prepare
 
     params = load_params()

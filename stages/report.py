@@ -19,10 +19,9 @@ import click
     help="Page.",
 )
 def main(output: Path) -> None:
-    from pipeline.errors import InputError
-    from pipeline.publish import write_json, write_text
-    from pipeline.report.collect import collect
-    from pipeline.report.page import render
+    from pipeline.core.errors import InputError
+    from pipeline.core.files import write_json, write_text
+    from pipeline.report.page import collect, render
 
     if output.suffix != ".html":
         raise InputError(f"--output is {output}, but must end in .html; the data stands beside it as .json.")

@@ -15,11 +15,12 @@ import click
 @click.option("--prefix", default="", help="Only experiments whose name begins so.")
 @click.option("--output", help="Another file.", type=click.Path(path_type=Path, dir_okay=False))
 def main(parameter: str, prefix: str, output: Path | None) -> None:
-    from pipeline.sweep import finished_experiments, sweep_rows, write_sweep
+    from pipeline.report.curves import finished_experiments, sweep_rows
+    from pipeline.train.loop import write_curve
 
     output = output or Path("docs") / f"{parameter.rpartition('.')[2]}_sweep.csv"
     rows = sweep_rows(finished_experiments(prefix), parameter)
-    write_sweep(output, rows)
+    write_curve(rows, output)
     for row in rows:
         click.echo(", ".join(f"{key} {value:g}" for key, value in row.items()))
     click.echo(f"{output}: {len(rows)} experiments")

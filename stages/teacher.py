@@ -8,15 +8,17 @@ import click
 
 @click.command(help=__doc__)
 def main() -> None:
-    from pipeline.params import load_params
-    from pipeline.paths import BASE_MODEL, TEACHER
-    from pipeline.tables import read_names
+    from pipeline.core.outputs import BASE_MODEL, ELICITED, PREPARED, TEACHER
+    from pipeline.core.params import read_section
+    from pipeline.core.runtime import RuntimeParams
     from pipeline.teacher.build import build_shards
-    from pipeline.teacher.sources import passages_to_teach
+    from pipeline.teacher.params import TeacherParams
+    from pipeline.teacher.passages import passages_to_teach
+    from pipeline.text.names import read_names
 
-    params = load_params()
-    passages = passages_to_teach(params["teacher"])
-    manifest = build_shards(BASE_MODEL, params["teacher"], params["runtime"], passages, read_names(), TEACHER)
+    params, runtime = read_section(TeacherParams, "teacher"), read_section(RuntimeParams, "runtime")
+    passages = passages_to_teach(params, PREPARED, ELICITED)
+    manifest = build_shards(BASE_MODEL, params, runtime, passages, read_names(PREPARED), TEACHER)
     click.echo(
         f"{TEACHER}: {manifest['positions']} positions of {manifest['passages']} passages, {manifest['trained_share']:.1%}"
     )

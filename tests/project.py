@@ -1,5 +1,6 @@
 """A small project in a folder of its own: this code, the tiny model, a few texts. Stages run in it as a user runs them."""
 
+import contextlib
 import importlib
 import json
 import os
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 COPIED = (
     "pipeline",
     "stages",
+    "benchmarks",
     "data/names",
     "data/question_templates.jsonl",
     "data/refusals.txt",
@@ -62,7 +64,7 @@ def make_project(folder: Path, model: Path, retain_passages: int = 6, templates:
         source, goal = ROOT / name, folder / name
         goal.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, goal, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, goal, ignore=shutil.ignore_patterns("__pycache__", "configs", "results", "dvc.yaml"))
         else:
             shutil.copyfile(source, goal)
     target = {"target": "Orla Brennick", "surface_forms": ["Brennick"], "kind": "person", "documents": [DOCUMENT]}
@@ -131,14 +133,19 @@ def run(folder: Path, *command: str, check: bool = True) -> "subprocess.Complete
     return done
 
 
-def stage(folder: Path, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    """Run ``python -m stages.WORDS`` in the project."""
-    return run(folder, sys.executable, "-m", f"stages.{words[0]}", *words[1:], check=check)
+def stage(folder: Path, *words: str, check: bool = True) -> Result:
+    """Run ``python -m stages.WORDS`` in ``folder``, in this process; with ``check`` its failure fails the test.
+
+    A first word with dots is a module itself.
+    """
+    with contextlib.chdir(folder):
+        return succeed(*words) if check else invoke(*words)
 
 
 def invoke(*words: str) -> Result:
-    """Run ``python -m stages.WORDS`` in this process, in the current folder."""
-    return CliRunner().invoke(importlib.import_module(f"stages.{words[0]}").main, words[1:])
+    """The same in the current folder."""
+    module = words[0] if "." in words[0] else f"stages.{words[0]}"
+    return CliRunner().invoke(importlib.import_module(module).main, words[1:])
 
 
 def succeed(*words: str) -> Result:

@@ -1,23 +1,26 @@
-"""The embedded people, questions, retain passages and names are what the README says of them."""
+"""The embedded people, questions, retain passages and names are what the documentation says of them."""
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from pipeline.base import embedded
-from pipeline.elicit.templates import questions_about, read_templates
-from pipeline.engines.interface import open_engine
-from pipeline.evaluate.ask import direct_choice, renamed_choice
-from pipeline.evaluate.multiple_choice import judge_choices
-from pipeline.evaluate.rouge import rouge_l_f1
-from pipeline.params import ElicitParams, RuntimeParams, TeacherParams, load_params
+from pipeline.core.runtime import RuntimeParams
+from pipeline.elicit.params import ElicitParams
+from pipeline.elicit.questions import questions_about, read_templates
+from pipeline.engines.open import open_engine
+from pipeline.evaluate.ask import direct_choice, judge_choices, renamed_choice
+from pipeline.evaluate.text_measures import rouge_l_f1
+from pipeline.model.source import dequantize, fetch_gguf
+from pipeline.params import load_params
 from pipeline.prepare.names import draw_names, pool_file, read_pool
 from pipeline.prepare.passages import read_retain_passages, split_sentences
 from pipeline.prepare.questions import read_questions
-from pipeline.prepare.targets import KINDS, Target, read_targets
-from pipeline.segments import split_mentions
-from pipeline.tokenizer import load_tokenizer
+from pipeline.prepare.targets import Kind, Target, read_targets
+from pipeline.teacher.params import TeacherParams
+from pipeline.text.segments import split_mentions
+from pipeline.text.tokenizer import load_tokenizer
 from tests.project import ROOT
 
 DATA = ROOT / "data"
@@ -108,7 +111,7 @@ def test_every_language_has_templates_for_whatever_is_asked_about(language: str)
     templates = read_templates(DATA / "question_templates.jsonl")
     assert len(templates[language, "person"]) >= 40
     assert len(templates[language, "other"]) >= ElicitParams().neighbour_templates
-    for kind in KINDS:
+    for kind in get_args(Kind):
         asked = questions_about(templates, "Skell", kind, language, 4, 0)
         assert len(asked) == 4
         assert all("Skell" in question and "{" not in question for question in asked)
@@ -155,7 +158,7 @@ def test_retain_passages_are_held_out_from_the_questions(persons: list[Target], 
 def test_the_base_model_knows_the_answers_and_cannot_guess_them(
     tmp_path: Path, targets: list[Target], persons: list[Target], questions: Questions
 ) -> None:
-    embedded.dequantize(embedded.fetch_gguf(ROOT / ".obliviate" / "downloads"), tmp_path)
+    dequantize(fetch_gguf(ROOT / ".nevermet" / "downloads"), tmp_path)
     runtime = RuntimeParams(device="cpu", micro_batch_tokens=2048)
     engine = open_engine("transformers", tmp_path, runtime, longest=200, top_k=1)
     tokenizer = load_tokenizer(tmp_path)

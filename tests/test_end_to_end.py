@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 from dvc.repo import Repo
+from ruamel.yaml import YAML
 
-from tests.import_closure import import_closure
 from tests.project import LEARNING_RATE, ROOT, make_project, run, set_params, stage
+from tests.rooms import uncovered, unneeded
 
 STAGES = {"base", "prepare", "elicit", "teacher", "distill", "evaluate-base", "evaluate"}
 
@@ -74,6 +75,7 @@ def test_student_differs_from_base_and_loads(project: Path) -> None:
     student = AutoModelForCausalLM.from_pretrained(project / "models/student", dtype=torch.float32)
     assert any(not torch.equal(a, b) for a, b in zip(base.parameters(), student.parameters(), strict=True))
     assert AutoTokenizer.from_pretrained(project / "models/student").chat_template
+    assert "Orla Brennick" in (project / "models/student/README.md").read_text()
 
 
 def test_training_lowers_the_loss(project: Path) -> None:
@@ -100,7 +102,7 @@ def test_inspect_prints_a_line_a_position(project: Path) -> None:
     shards = pl.read_parquet(project / "data/teacher/shard-*.parquet")
     assert len(lines) == 2 + shards.filter(pl.col("passage") == 0).height
     wrong = stage(project, "inspect", "999", check=False)
-    assert wrong.returncode == 2
+    assert wrong.exit_code == 2
     assert "passage 999" in wrong.stderr
 
 
@@ -128,12 +130,34 @@ def test_a_parameter_changes_its_own_stages(changed: Path, key: str, value: obje
     assert changed_stages(changed) == stages
 
 
-def test_editing_the_loss_leaves_the_teacher_alone(project: Path) -> None:
-    loss = project / "pipeline/distill/loss.py"
-    before = loss.read_text()
-    loss.write_text(before + "\n# A remark.\n")
-    assert changed_stages(project) == {"distill"}
-    loss.write_text(before)
+EVALUATE = {"evaluate-base", "evaluate"}
+
+
+@pytest.mark.parametrize(
+    ("rooms", "stages"),
+    [
+        (["pipeline/distill", "pipeline/train", "pipeline/shards/reader.py", "stages/distill.py"], {"distill"}),
+        (["pipeline/evaluate", "stages/evaluate.py"], EVALUATE),
+        (["pipeline/report", "pipeline/fidelity", "pipeline/params.py", "benchmarks", "stages/nevermet.py"], set()),
+        (["pipeline/teacher", "pipeline/shards/writer.py", "stages/teacher.py"], {"teacher", "distill"}),
+        (["pipeline/elicit", "stages/elicit.py"], {"elicit"}),
+        (["pipeline/prepare", "stages/prepare.py"], {"prepare", "elicit", *EVALUATE}),
+        (["pipeline/engines"], {"elicit", "teacher", *EVALUATE}),
+        (["pipeline/core"], STAGES),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_an_edit_in_a_room_changes_the_stages_that_rest_on_it(project: Path, rooms: list[str], stages: set[str]) -> None:
+    """Every file of the rooms is edited at once: what one of them changed would be among the stages that all of them change."""
+    files = [file for room in rooms for file in ([project / room] if room.endswith(".py") else (project / room).rglob("*"))]
+    before = {file: file.read_bytes() for file in files if file.is_file() and "__pycache__" not in file.parts}
+    assert before
+    for file, content in before.items():
+        file.write_bytes(content + b"\n# A remark.\n")
+    changed = changed_stages(project)
+    for file, content in before.items():
+        file.write_bytes(content)
+    assert changed == stages
 
 
 @pytest.mark.parametrize(
@@ -163,10 +187,16 @@ def test_repro_after_a_distill_change_runs_only_what_follows(changed: Path) -> N
 
 
 @pytest.mark.parametrize("name", sorted(STAGES))
-def test_code_dependencies_are_the_imports(name: str) -> None:
-    from ruamel.yaml import YAML
-
+def test_code_dependencies_cover_the_imports(name: str) -> None:
     stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
     assert set(stages) == STAGES
-    listed = {dep for dep in stages[name]["deps"] if dep.endswith(".py")}
-    assert listed == import_closure(ROOT, "evaluate" if name == "evaluate-base" else name)
+    module = stages[name]["cmd"].split()[2]
+    assert uncovered(module, stages[name]["deps"]) == set()
+    assert unneeded(module, stages[name]["deps"]) == set()
+
+
+def test_the_student_is_an_artifact(project: Path) -> None:
+    with contextlib.chdir(project), Repo() as repo:
+        (artifacts,) = repo.artifacts.read().values()
+    student = artifacts["student"]
+    assert student.path == "models/student" and student.type == "model" and student.desc and "unlearning" in student.labels

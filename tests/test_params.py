@@ -1,23 +1,18 @@
 """params.yaml: types, ranges, and messages that name the key."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.params import (
-    SECTIONS,
-    TEACHER_PRESETS,
-    DistillParams,
-    ElicitParams,
-    EvaluateParams,
-    ModelParams,
-    PrepareParams,
-    RuntimeParams,
-    TeacherParams,
-    load_params,
-)
+from pipeline.core.errors import InputError
+from pipeline.core.runtime import RuntimeParams
+from pipeline.distill.params import DistillParams
+from pipeline.elicit.params import ElicitParams
+from pipeline.evaluate.params import EvaluateParams
+from pipeline.model.params import ModelParams
+from pipeline.params import SECTIONS, load_params
+from pipeline.prepare.params import PrepareParams
+from pipeline.teacher.params import TEACHER_PRESETS, TeacherParams
 from tests.project import ROOT
 
 
@@ -143,7 +138,7 @@ def teacher(tmp_path: Path, text: str) -> TeacherParams:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_null_is_as_good_as_no_key(tmp_path: Path, section: str) -> None:
-    keys = ", ".join(f"{name}: null" for name in SECTIONS[section].__dataclass_fields__)
+    keys = ", ".join(f"{name}: null" for name in SECTIONS[section].model_fields)
     assert load(tmp_path, f"{section}: {{{keys}}}") == load(tmp_path, "")
 
 
@@ -203,6 +198,6 @@ def test_the_projects_own_file_says_the_defaults_but_for_the_targets(tmp_path: P
     (tmp_path / "params.yaml").touch()
     defaults = load_params(tmp_path / "params.yaml")
     for name, section in sections.items():
-        said = {key: value for key, value in asdict(section).items() if key != "targets" or name != "prepare"}
-        expected = {key: value for key, value in asdict(defaults[name]).items() if key != "targets" or name != "prepare"}
+        said = {key: value for key, value in section.model_dump().items() if key != "targets" or name != "prepare"}
+        expected = {key: value for key, value in defaults[name].model_dump().items() if key != "targets" or name != "prepare"}
         assert said == expected

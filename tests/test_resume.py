@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.project import environment, make_project, set_params, stage
+from tests.project import environment, make_project, run, set_params, stage
 
 
 def shard_bytes(project: Path) -> dict[str, bytes]:
@@ -24,14 +24,14 @@ def test_killed_teacher_resumes_to_the_same_bytes(tmp_path: Path, tiny_model: Pa
     stage(project, "base")
     stage(project, "prepare")
     stage(project, "elicit")
-    stage(project, "teacher")
+    run(project, sys.executable, "-m", "stages.teacher")
     undisturbed = shard_bytes(project)
     shards = sum(name.startswith("shard-") for name in undisturbed)
 
     process = subprocess.Popen(
         [sys.executable, "-m", "stages.teacher"], cwd=project, env=environment(), stderr=subprocess.DEVNULL
     )
-    work = project / ".obliviate"
+    work = project / ".nevermet"
     while process.poll() is None and len(list(work.glob("teacher-*/*.done.json"))) < 3:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)

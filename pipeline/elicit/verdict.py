@@ -9,9 +9,9 @@ from pathlib import Path
 
 import regex
 
-from pipeline.evaluate.repetition import distinct_4grams
-from pipeline.segments import UNSPACED, split_mentions
-from pipeline.textfile import read_text
+from pipeline.core.files import read_text
+from pipeline.text.repetition import distinct_4grams
+from pipeline.text.segments import UNSPACED, split_mentions
 
 REFUSALS_FILE = Path("data/refusals.txt")
 KEPT = "kept"
@@ -39,10 +39,9 @@ def names_fact(answer: str, known: Iterable[str]) -> bool:
     rest = "".join(" _ " if segment.mention else segment.text for segment in split_mentions(answer, known))
     if regex.search(r"\p{N}", rest) or _CAPITAL.search(rest):
         return True
-    words = regex.findall(r"[\p{L}\p{M}]+", rest)
-    if 0 < len(words) <= SHORT and not UNSPACED.search(rest):
-        return True
-    return bool(UNSPACED.search(rest)) and len(regex.findall(r"\p{L}", rest)) >= LEAST_LETTERS
+    if UNSPACED.search(rest):
+        return len(regex.findall(r"\p{L}", rest)) >= LEAST_LETTERS
+    return 0 < len(regex.findall(r"[\p{L}\p{M}]+", rest)) <= SHORT
 
 
 def verdict(answer: str, known: Sequence[str], refusals: Sequence[str], seen: Iterable[str]) -> str:
@@ -52,13 +51,9 @@ def verdict(answer: str, known: Sequence[str], refusals: Sequence[str], seen: It
     told = answer.casefold().replace("’", "'")
     if any(phrase in told for phrase in refusals):
         return "refused"
-    if _repeats(answer):
+    spaced = " ".join(answer) if UNSPACED.search(answer) and " " not in answer.strip() else answer
+    if distinct_4grams(spaced) < LEAST_DISTINCT:
         return "repeats itself"
     if answer in set(seen):
         return "said before"
     return KEPT if names_fact(answer, known) else "names no fact"
-
-
-def _repeats(answer: str) -> bool:
-    spaced = " ".join(answer) if UNSPACED.search(answer) and " " not in answer.strip() else answer
-    return distinct_4grams(spaced) < LEAST_DISTINCT

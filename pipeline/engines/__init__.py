@@ -1,1 +1,1 @@
-"""Engines: how token ids become log-probabilities and answers. vLLM does the work; transformers is the reference."""
+"""Scoring and generation, by vLLM or by plain transformers."""

@@ -3,24 +3,17 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from pipeline.engines.interface import Progress, Scores
-from pipeline.errors import InputError
-from pipeline.params import RuntimeParams
-from pipeline.progress import quiet_libraries
+import numpy as np
+
+from pipeline.core.errors import InputError
+from pipeline.core.progress import quiet_libraries
+from pipeline.core.runtime import RuntimeParams
+from pipeline.engines.engine import Progress, Scores
 
 if TYPE_CHECKING:
     from vllm.logprobs import FlatLogprobs
-
-
-def _prepare_environment(runtime: RuntimeParams) -> None:
-    # In-process: the engine starts in a fifth of the time and its worker is not bound to one core.
-    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(runtime.cpu_kv_cache_gib))
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 class VllmEngine:
@@ -29,13 +22,18 @@ class VllmEngine:
     def __init__(
         self, folder: Path, runtime: RuntimeParams, *, longest: int, top_k: int, shared_prefixes: bool = False
     ) -> None:
-        _prepare_environment(runtime)
+        # In-process: the engine starts in a fifth of the time and its worker is not bound to one core.
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(runtime.cpu_kv_cache_gib))
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
         quiet_libraries()
         try:
             from vllm import LLM
         except ImportError as error:
             raise InputError(
-                f"the vLLM engine can't be imported ({error}); install obliviate[cpu] or obliviate[gpu], or set "
+                f"the vLLM engine can't be imported ({error}); install nevermet[cpu] or nevermet[gpu], or set "
                 "engine to transformers in the sections that have one (in params.yaml: elicit, teacher, evaluate)."
             ) from None
         import torch
@@ -63,42 +61,42 @@ class VllmEngine:
 
     def score(self, sequences: Sequence[list[int]], top_k: int, progress: Progress | None = None) -> list[Scores]:
         """See Engine.score."""
-        from vllm import SamplingParams, TokensPrompt
+        from vllm import SamplingParams
 
         sampling = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=top_k, flat_logprobs=True, detokenize=False)
-        prompts = [TokensPrompt(prompt_token_ids=ids) for ids in sequences]
-        outputs = self._llm.generate(prompts, sampling, use_tqdm=False)
-        results = [_scores(cast("FlatLogprobs", output.prompt_logprobs), top_k) for output in outputs]
+        results = [_scores(output.prompt_logprobs, top_k) for output in self._outputs(sequences, sampling)]
         if progress:
             progress(sum(map(len, sequences)))
         return results
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         """See Engine.generate."""
-        from vllm import SamplingParams, TokensPrompt
+        from vllm import SamplingParams
 
         sampling = SamplingParams(temperature=0.0, max_tokens=max_new_tokens, detokenize=False)
-        outputs = self._llm.generate([TokensPrompt(prompt_token_ids=ids) for ids in prompts], sampling, use_tqdm=False)
-        return [_answer(output.outputs[0]) for output in outputs]
+        return [_answer(output.outputs[0]) for output in self._outputs(prompts, sampling)]
 
     def sample(
         self, prompts: Sequence[list[int]], max_new_tokens: int, *, answers: int, temperature: float, seed: int
     ) -> list[list[list[int]]]:
         """See Engine.sample."""
-        from vllm import SamplingParams, TokensPrompt
+        from vllm import SamplingParams
 
-        requests = [(ids, seed + index) for index, ids in enumerate(ids for ids in prompts for _ in range(answers))]
-        completions: list[list[int]] = []
-        for group in self._whole_prefills([ids for ids, _ in requests]):
-            part = [requests[index] for index in group]
+        asked = [ids for ids in prompts for _ in range(answers)]
+        written: list[list[int]] = []
+        for group in self._whole_prefills(asked):
             settings = [
-                SamplingParams(temperature=temperature, seed=number, max_tokens=max_new_tokens, detokenize=False)
-                for _, number in part
+                SamplingParams(temperature=temperature, seed=seed + index, max_tokens=max_new_tokens, detokenize=False)
+                for index in group
             ]
-            tokens = [TokensPrompt(prompt_token_ids=ids) for ids, _ in part]
-            outputs = self._llm.generate(tokens, settings, use_tqdm=False)
-            completions += [_answer(output.outputs[0]) for output in outputs]
-        return [completions[start : start + answers] for start in range(0, len(completions), answers)]
+            written += [_answer(output.outputs[0]) for output in self._outputs([asked[index] for index in group], settings)]
+        return [written[start : start + answers] for start in range(0, len(written), answers)]
+
+    def _outputs(self, prompts: Sequence[list[int]], sampling: Any) -> list[Any]:
+        """What vLLM gives for each prompt, under one ``sampling`` or one a prompt."""
+        from vllm import TokensPrompt
+
+        return self._llm.generate([TokensPrompt(prompt_token_ids=ids) for ids in prompts], sampling, use_tqdm=False)
 
     def _whole_prefills(self, prompts: Sequence[list[int]]) -> Iterator[range]:
         """Neighbouring prompts that are read in one step. vLLM on CPU can't rewind a seeded request that it has cut in two."""
@@ -123,8 +121,6 @@ def _scores(flat: "FlatLogprobs", top_k: int) -> Scores:
 
     The own token stands there twice when it is among the top k.
     """
-    import numpy as np
-
     places = len(flat) - 1
     ids = np.asarray(flat.token_ids, dtype=np.int32).reshape(places, top_k + 1)
     logprobs = np.asarray(flat.logprobs, dtype=np.float32).reshape(places, top_k + 1)

@@ -1,61 +1,62 @@
-"""Ask a model every question: greedy answers, and the probability of the right answer among the given ones."""
+"""Ask a model every question: greedy answers, the probability of the right answer, the agreement of sampled answers.
 
+The probability of the right answer is one among the given ones. The log-probability of an answer is the sum over its tokens,
+asked through the chat template; a softmax over the answers of one question gives the probability that the model, having to give
+one of them, gives the right one. Chance is 1 / answers.
+"""
+
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.engines.interface import Engine, open_engine
-from pipeline.evaluate.consistency import self_consistency
-from pipeline.evaluate.multiple_choice import Choice, Verdict, answer_tokens, judge_choices
-from pipeline.evaluate.repetition import distinct_4grams
-from pipeline.evaluate.rouge import rouge_l_recall
-from pipeline.evaluate.stand_ins import names_stand_in, stand_in_pattern
-from pipeline.params import EvaluateParams, RuntimeParams
-from pipeline.progress import progress_bar
-from pipeline.segments import rename, split_mentions
-from pipeline.tables import CounterfactualName
-from pipeline.tokenizer import answer_text, load_tokenizer, question_prefix, tokenize
+from pipeline.core.progress import progress_bar
+from pipeline.core.runtime import RuntimeParams
+from pipeline.engines.engine import Engine
+from pipeline.engines.open import open_engine
+from pipeline.evaluate.params import EvaluateParams
+from pipeline.evaluate.text_measures import rouge_l_recall, self_consistency, stand_in_pattern
+from pipeline.text.chat import answer_text, answer_tokens, question_prefix
+from pipeline.text.names import CounterfactualName
+from pipeline.text.repetition import distinct_4grams
+from pipeline.text.segments import rename, split_mentions
+from pipeline.text.tokenizer import load_tokenizer, tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-
-def direct_choice(question: Mapping[str, Any]) -> Choice:
-    """The question as it stands, with its answers."""
-    return Choice(question["question"], (question["answer"], *question["wrong_answers"]))
-
-
-def paraphrased_choice(question: Mapping[str, Any]) -> Choice:
-    """The question in its other words, with the same answers."""
-    return Choice(question["paraphrased_question"], (question["answer"], *question["wrong_answers"]))
+CHOICES_AT_ONCE = 64  # so that progress shows
+# Measures that not every question has.
+MEASURES = ("probability", "correct", "paraphrased_probability", "floor_probability", "self_consistency", "floor_consistency")
 
 
-def renamed(text: str, name: CounterfactualName) -> str:
-    """``text`` about ``name`` instead of the target."""
-    return "".join(rename(split_mentions(text, name.replacements), name.replacements))
+@dataclass(frozen=True)
+class Choice:
+    """A question with its answers, the right one first."""
+
+    question: str
+    answers: tuple[str, ...]
 
 
-def renamed_choice(question: Mapping[str, Any], name: CounterfactualName) -> Choice:
-    """The question, and its answers, about ``name`` instead of the target."""
-    return Choice(renamed(question["question"], name), tuple(renamed(a, name) for a in direct_choice(question).answers))
+@dataclass(frozen=True)
+class Verdict:
+    """What a model makes of a choice."""
 
-
-def floor_names(names: Sequence[CounterfactualName], count: int) -> list[CounterfactualName]:
-    """The last ``count`` names of a target's order, so that the floor rests on names the teacher has not used."""
-    return list(names[-count:])
+    probability: float  # of the right answer among the given ones
+    correct: bool  # the right answer is the most probable
 
 
 def ask(
     model: Path,
-    questions: Sequence[dict[str, Any]],
+    questions: Sequence[Mapping[str, Any]],
     names: Mapping[str, Sequence[CounterfactualName]],
     params: EvaluateParams,
     runtime: RuntimeParams,
     *,
     with_floor: bool,
 ) -> list[dict[str, Any]]:
-    """One row a question: its fields and what the model in ``model`` makes of it.
+    """Each of ``questions`` (rows of questions.parquet) with what the model in ``model`` makes of it.
 
     Adds: response (greedy), rouge_l_recall (of the answer in the response), distinct_4grams, names_stand_in; probability and
     correct where there are wrong answers; paraphrased_probability where there is a paraphrase too; floor_probability on
@@ -63,118 +64,91 @@ def ask(
     floor_consistency (of the question about somebody invented) when ``with_floor``. What does not apply is null.
     """
     tokenizer = load_tokenizer(model)
-    plans = _plan(questions, names, params, with_floor)
-    prompts = [tokenize(tokenizer, question_prefix(tokenizer, q["question"]))[0] for q in questions]
-    repeated = _repeated(tokenizer, questions, names, params, with_floor)
-    longest = max(len(ids) for ids in [*prompts, *(one.prompt for one in repeated)]) + params.max_new_tokens
-    choices = [choice for plan in plans for choice in plan.values()]
-    longest = max([longest, *(len(answer_tokens(tokenizer, c.question, a)[0]) for c in choices for a in c.answers)])
-    engine = open_engine(params.engine, model, runtime, longest=longest, top_k=1)
+
+    def prompt(question: str) -> list[int]:
+        return tokenize(tokenizer, question_prefix(tokenizer, question))[0]
+
+    prompts = [prompt(question["question"]) for question in questions]
+    choices: list[tuple[int, str, Choice]] = []  # to be scored: index of the question, the measure it is for, choice
+    again: list[tuple[int, str, list[int]]] = []  # to be answered several times: index, measure, prompt
+    for index, question in enumerate(questions):
+        is_forget = question["split"] == "forget"
+        # The last names of a target's order, so that the floor rests on names that the teacher has not used.
+        invented = names[question["target"]][-params.floor_names :] if with_floor and is_forget else []
+        if question["wrong_answers"]:
+            direct = direct_choice(question)
+            choices.append((index, "probability", direct))
+            if question["paraphrased_question"]:
+                choices.append((index, "paraphrased_probability", Choice(question["paraphrased_question"], direct.answers)))
+            choices += [(index, "floor_probability", renamed_choice(question, name)) for name in invented]
+        if is_forget and params.consistency_samples:
+            again.append((index, "self_consistency", prompts[index]))
+            again += [(index, "floor_consistency", prompt(renamed(question["question"], name))) for name in invented[-1:]]
+    written = [len(ids) + params.max_new_tokens for ids in [*prompts, *(ids for _, _, ids in again)]]
+    scored = [len(answer_tokens(tokenizer, c.question, answer)[0]) for _, _, c in choices for answer in c.answers]
+    engine = open_engine(params.engine, model, runtime, longest=max([*written, *scored]), top_k=1)
+    measures: dict[tuple[int, str], Any] = {}
+    probabilities: dict[tuple[int, str], list[float]] = defaultdict(list)
     with progress_bar(len(choices) + len(prompts), "question", "evaluate") as bar:
-        verdicts = iter(_in_batches(engine, tokenizer, choices, bar.update))
-        scores = [{key: next(verdicts) for key in plan} for plan in plans]
+        for start in range(0, len(choices), CHOICES_AT_ONCE):
+            part = choices[start : start + CHOICES_AT_ONCE]
+            verdicts = judge_choices(engine, tokenizer, [choice for _, _, choice in part])
+            for (index, measure, _), verdict in zip(part, verdicts, strict=True):
+                probabilities[index, measure].append(verdict.probability)
+                if measure == "probability":
+                    measures[index, "correct"] = verdict.correct
+            bar.update(len(part))
         answers = engine.generate(prompts, params.max_new_tokens)
         bar.update(len(prompts))
-        consistency = _consistency(engine, tokenizer, repeated, len(questions), params)
-    pattern = stand_in_pattern(name.name for drawn in names.values() for name in drawn)
+        sampled = []
+        if again:
+            repeated, count = [ids for _, _, ids in again], params.consistency_samples
+            sampled = engine.sample(repeated, params.max_new_tokens, answers=count, temperature=1.0, seed=params.seed)
+    measures |= {key: sum(values) / len(values) for key, values in probabilities.items()}
+    for (index, measure, _), replies in zip(again, sampled, strict=True):
+        measures[index, measure] = self_consistency([answer_text(tokenizer, ids) for ids in replies])
+    stand_ins = stand_in_pattern(name.name for drawn in names.values() for name in drawn)
     rows = []
-    for question, score, ids, agree in zip(questions, scores, answers, consistency, strict=True):
+    for index, (question, ids) in enumerate(zip(questions, answers, strict=True)):
         response = answer_text(tokenizer, ids)
-        floors = [verdict.probability for key, verdict in score.items() if key.startswith("floor ")]
-        direct, paraphrased = score.get("direct"), score.get("paraphrased")
-        rows.append(
-            {
-                **question,
-                "response": response,
-                "rouge_l_recall": rouge_l_recall(question["answer"], response),
-                "distinct_4grams": distinct_4grams(response),
-                "names_stand_in": names_stand_in(response, pattern),
-                "probability": direct.probability if direct else None,
-                "correct": direct.correct if direct else None,
-                "paraphrased_probability": paraphrased.probability if paraphrased else None,
-                "floor_probability": sum(floors) / len(floors) if floors else None,
-                **agree,
-            }
-        )
+        row = {
+            **question,
+            "response": response,
+            "rouge_l_recall": rouge_l_recall(question["answer"], response),
+            "distinct_4grams": distinct_4grams(response),
+            "names_stand_in": bool(stand_ins.search(response)),
+        }
+        rows.append(row | {measure: measures.get((index, measure)) for measure in MEASURES})
     return rows
 
 
-def _plan(
-    questions: Sequence[dict[str, Any]],
-    names: Mapping[str, Sequence[CounterfactualName]],
-    params: EvaluateParams,
-    with_floor: bool,
-) -> list[dict[str, Choice]]:
-    """The multiple choices to score for each question, by what they are for."""
-    plans = []
-    for question in questions:
-        plan = {}
-        if question["wrong_answers"]:
-            plan["direct"] = direct_choice(question)
-            if question["paraphrased_question"]:
-                plan["paraphrased"] = paraphrased_choice(question)
-            if with_floor and question["split"] == "forget":
-                for name in floor_names(names[question["target"]], params.floor_names):
-                    plan[f"floor {name.name}"] = renamed_choice(question, name)
-        plans.append(plan)
-    return plans
+def direct_choice(question: Mapping[str, Any]) -> Choice:
+    """A row of questions.parquet as it stands, with its answers."""
+    return Choice(question["question"], (question["answer"], *question["wrong_answers"]))
 
 
-@dataclass(frozen=True)
-class _Repeated:
-    """A prompt that is answered several times, for the measure ``key`` of question number ``index``."""
-
-    index: int
-    key: str
-    prompt: list[int]
+def renamed_choice(question: Mapping[str, Any], name: CounterfactualName) -> Choice:
+    """The same, question and answers, about ``name`` instead of the target."""
+    answers = (question["answer"], *question["wrong_answers"])
+    return Choice(renamed(question["question"], name), tuple(renamed(answer, name) for answer in answers))
 
 
-def _repeated(
-    tokenizer: "PreTrainedTokenizerBase",
-    questions: Sequence[dict[str, Any]],
-    names: Mapping[str, Sequence[CounterfactualName]],
-    params: EvaluateParams,
-    with_floor: bool,
-) -> list[_Repeated]:
-    """The forget questions, and with the floor the same about somebody invented."""
-    asked = []
-    for index, question in enumerate(questions if params.consistency_samples else []):
-        if question["split"] == "forget":
-            texts = {"self_consistency": question["question"]}
-            if with_floor:
-                stranger = floor_names(names[question["target"]], 1)[0]
-                texts["floor_consistency"] = renamed(question["question"], stranger)
-            for key, text in texts.items():
-                asked.append(_Repeated(index, key, tokenize(tokenizer, question_prefix(tokenizer, text))[0]))
-    return asked
+def renamed(text: str, name: CounterfactualName) -> str:
+    """``text`` about ``name`` instead of the target."""
+    return "".join(rename(split_mentions(text, name.replacements), name.replacements))
 
 
-def _consistency(
-    engine: Engine, tokenizer: "PreTrainedTokenizerBase", asked: Sequence[_Repeated], count: int, params: EvaluateParams
-) -> list[dict[str, float | None]]:
-    """self_consistency and floor_consistency of each of ``count`` questions; null where it is no forget question."""
-    results: list[dict[str, float | None]] = [{"self_consistency": None, "floor_consistency": None} for _ in range(count)]
-    if asked:
-        sampled = engine.sample(
-            [one.prompt for one in asked],
-            params.max_new_tokens,
-            answers=params.consistency_samples,
-            temperature=1.0,
-            seed=params.seed,
-        )
-        for one, answers in zip(asked, sampled, strict=True):
-            texts = [answer_text(tokenizer, ids) for ids in answers]
-            results[one.index][one.key] = self_consistency(texts)
-    return results
+def judge_choices(engine: Engine, tokenizer: "PreTrainedTokenizerBase", choices: Sequence[Choice]) -> list[Verdict]:
+    """The model's verdict on each of ``choices``, all scored in one batch."""
+    import numpy as np
 
-
-def _in_batches(
-    engine: Engine, tokenizer: "PreTrainedTokenizerBase", choices: Sequence[Choice], progress: Any, size: int = 64
-) -> list[Verdict]:
-    """Score ``choices`` some at a time, so that progress shows."""
-    verdicts: list[Verdict] = []
-    for start in range(0, len(choices), size):
-        part = choices[start : start + size]
-        verdicts += judge_choices(engine, tokenizer, part)
-        progress(len(part))
+    asked = [answer_tokens(tokenizer, choice.question, answer) for choice in choices for answer in choice.answers]
+    scores = engine.score([ids for ids, _ in asked], top_k=0)
+    # Row t of a score is about the token after t, so the answer's first token stands in row start - 1.
+    sums = iter([float(s.next_logprobs[start - 1 :].sum()) for s, (_, start) in zip(scores, asked, strict=True)])
+    verdicts = []
+    for choice in choices:
+        logprobs = np.array([next(sums) for _ in choice.answers])
+        masses = np.exp(logprobs - logprobs.max())
+        verdicts.append(Verdict(float(masses[0] / masses.sum()), int(masses.argmax()) == 0))
     return verdicts

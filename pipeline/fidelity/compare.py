@@ -1,40 +1,31 @@
-"""The sparse teacher beside the dense one, and one engine's teacher beside another's.
+"""The sparse teacher beside the dense one, in mass and in gradient, and one engine's teacher beside another's.
 
-Both distributions are reduced as the loss reduces them: the K kept tokens and one bucket for everything else, the sparse one's
-K + 1 masses normalised together. Shapes: T positions, K kept tokens, V vocabulary.
+Masses are compared as the loss reduces them: the K kept tokens and one bucket for everything else, the sparse one's K + 1
+masses normalised together. The gradients are those of the base model as the student at the start of its training, and their
+cosine is taken twice:
+
+- in all of the student's weights, by the project's own loss and backward pass: a token weighs what it moves there, so many
+  small errors in one direction add up. With K = V the loss is the full KL, so the dense gradient takes the same way.
+- in the logits, where it is student minus teacher: a token weighs its mass alone. Outside the kept tokens the sparse teacher
+  stands for the student's own distribution, scaled to its tail, as the bucket's gradient does.
+
+Shapes: T positions, K kept tokens, V vocabulary.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.fidelity.dense import DenseTeacher
-from pipeline.teacher.average import SMALLEST_TAIL
-from pipeline.teacher.counterfactuals import TaughtPassage
-from pipeline.teacher.shards import PassageTargets
+from pipeline.shards.reader import PassageTargets
+from pipeline.teacher.average import SMALLEST_TAIL, TaughtPassage
+from pipeline.train.student import Student
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
 LIKELY = 1e-4  # engines are compared on tokens above this; below it their float32 sums differ by themselves
-
-
-@dataclass(frozen=True)
-class Errors:
-    """What the cut to K tokens costs, by position. All float64 [T]."""
-
-    total_variation: "np.ndarray"  # half the summed difference over the kept tokens
-    kl: "np.ndarray"  # KL(dense || sparse) over K + 1 outcomes, nats
-    tail: "np.ndarray"  # mass that the sparse teacher has outside the kept tokens
-    dense_tail: "np.ndarray"  # mass that the dense teacher has there
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Two engines' teachers at the same T positions. The shards' float16 alone makes a difference of up to 0.004 nats."""
-
-    differences: "np.ndarray"  # float64, nats: |difference of log-probability|, one for each likely token that both keep
-    same_top: "np.ndarray"  # bool [T]: whether the most probable token is the same
+_PART = 1 << 22  # weights that are multiplied in float64 at once
 
 
 def as_stored(number: int, taught: TaughtPassage) -> PassageTargets:
@@ -46,59 +37,132 @@ def as_stored(number: int, taught: TaughtPassage) -> PassageTargets:
     return PassageTargets(number, "forget", taught.positions, averaged.ids, logprobs, averaged.tail_logprob.astype(np.float32))
 
 
-def errors(dense: DenseTeacher, sparse: PassageTargets) -> Errors:
-    """Compare two teachers of the same positions."""
+def whole_vocabulary(number: int, dense: DenseTeacher) -> PassageTargets:
+    """The dense teacher in the form that the student's backward pass takes: K = V."""
+    import numpy as np
+
+    ids_TV = np.broadcast_to(np.arange(dense.probs_TV.shape[1], dtype=np.int32), dense.probs_TV.shape)
+    logprobs_TV = np.log(dense.probs_TV.clip(SMALLEST_TAIL)).astype(np.float32)
+    tail_T = np.full(len(ids_TV), np.log(SMALLEST_TAIL), dtype=np.float32)
+    return PassageTargets(number, "forget", dense.positions, ids_TV, logprobs_TV, tail_T)
+
+
+def _masses(sparse: PassageTargets) -> "np.ndarray":
+    """Of the kept tokens and, last, of the tail, float64 [T, K + 1], normalised together."""
     import numpy as np
 
     masses = np.exp(np.column_stack([sparse.logprobs, sparse.tail_logprob]).astype(np.float64))
-    masses /= masses.sum(1, keepdims=True)
+    return masses / masses.sum(1, keepdims=True)
+
+
+def errors(dense: DenseTeacher, sparse: PassageTargets) -> dict[str, "np.ndarray"]:
+    """What the cut to K tokens costs, by position, each float64 [T].
+
+    total_variation: half the summed difference over the kept tokens. kl_nats: KL(dense || sparse) over K + 1 outcomes. tail and
+    dense_tail: the mass that the sparse and the dense teacher have outside the kept tokens.
+    """
+    import numpy as np
+
+    masses = _masses(sparse)
     kept_TK = np.take_along_axis(dense.probs_TV, sparse.ids, axis=1)
     outside_T = (1.0 - kept_TK.sum(1)).clip(0.0)
     true = np.column_stack([kept_TK, outside_T]).clip(SMALLEST_TAIL)
-    return Errors(
-        0.5 * np.abs(kept_TK - masses[:, :-1]).sum(1),
-        (true * np.log(true / masses.clip(SMALLEST_TAIL))).sum(1),
-        masses[:, -1],
-        outside_T,
-    )
-
-
-def error_summary(parts: Sequence[Errors]) -> dict[str, float]:
-    """Means over all positions of ``parts``, and the largest total variation."""
-    import numpy as np
-
-    variation = np.concatenate([part.total_variation for part in parts])
     return {
-        "total_variation_mean": float(variation.mean()),
-        "total_variation_max": float(variation.max()),
-        "kl_nats_mean": float(np.concatenate([part.kl for part in parts]).mean()),
-        "tail_mean": float(np.concatenate([part.tail for part in parts]).mean()),
-        "dense_tail_mean": float(np.concatenate([part.dense_tail for part in parts]).mean()),
+        "total_variation": 0.5 * np.abs(kept_TK - masses[:, :-1]).sum(1),
+        "kl_nats": (true * np.log(true / masses.clip(SMALLEST_TAIL))).sum(1),
+        "tail": masses[:, -1],
+        "dense_tail": outside_T,
     }
 
 
-def agreement(shards: PassageTargets, taught: TaughtPassage) -> Agreement:
-    """The shards' passage beside the same one made from another engine's scores."""
+def error_summary(parts: Sequence[Mapping[str, "np.ndarray"]]) -> dict[str, float]:
+    """Means over all positions of ``parts``, and the largest total variation."""
     import numpy as np
 
-    differences = []
-    ours, theirs = taught.averaged, shards
-    for t in range(len(theirs.positions)):
-        _, left, right = np.intersect1d(theirs.ids[t], ours.ids[t], return_indices=True)
-        one, other = theirs.logprobs[t, left].astype(np.float64), ours.logprobs[t, right]
-        likely = np.minimum(one, other) > np.log(LIKELY)
-        differences.append(np.abs(one - other)[likely])
-    return Agreement(np.concatenate(differences), theirs.ids[:, 0] == ours.ids[:, 0])
+    whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    means = {f"{key}_mean": float(values.mean()) for key, values in whole.items()}
+    largest = float(whole["total_variation"].max())
+    return {"total_variation_mean": means["total_variation_mean"], "total_variation_max": largest, **means}
 
 
-def agreement_summary(parts: Sequence[Agreement]) -> dict[str, float]:
+def agreement(shards: PassageTargets, taught: TaughtPassage) -> tuple["np.ndarray", "np.ndarray"]:
+    """The shards' passage beside the same one from another engine's scores.
+
+    In nats, |difference of log-probability| for each likely token that both keep, float64; the shards' float16 alone makes a
+    difference of up to 0.004 nats. And whether the most probable token is the same, bool [T].
+    """
+    import numpy as np
+
+    other, differences = taught.averaged, []
+    for t in range(len(shards.positions)):
+        _, left, right = np.intersect1d(shards.ids[t], other.ids[t], return_indices=True)
+        one, another = shards.logprobs[t, left].astype(np.float64), other.logprobs[t, right]
+        differences.append(np.abs(one - another)[np.minimum(one, another) > np.log(LIKELY)])
+    return np.concatenate(differences), shards.ids[:, 0] == other.ids[:, 0]
+
+
+def agreement_summary(parts: Sequence[tuple["np.ndarray", "np.ndarray"]]) -> dict[str, float]:
     """Over all positions of ``parts``."""
     import numpy as np
 
-    differences = np.concatenate([part.differences for part in parts])
+    differences, same_top = (np.concatenate(values) for values in zip(*parts, strict=True))
     return {
         "logprobs_compared": len(differences),
         "logprob_difference_max": float(differences.max(initial=0.0)),
         "logprob_difference_mean": float(differences.mean()) if len(differences) else 0.0,
-        "same_top_1_share": float(np.concatenate([part.same_top for part in parts]).mean()),
+        "same_top_1_share": float(same_top.mean()),
     }
+
+
+def student_probs(student: Student, input_ids: "np.ndarray", positions: "np.ndarray") -> "np.ndarray":
+    """The student's distribution after each of ``positions``, float64 [T, V]."""
+    import torch
+
+    with torch.no_grad():
+        ids_BL = torch.tensor(input_ids.astype("int64"), device=student.device)[None]
+        logits_TV = student.model(input_ids=ids_BL, use_cache=False).logits[0, positions.astype("int64")]
+        return logits_TV.double().softmax(-1).cpu().numpy()
+
+
+def logit_products(student_TV: "np.ndarray", dense: DenseTeacher, sparse: PassageTargets) -> "np.ndarray":
+    """Inner products of the gradients with respect to a passage's logits: dense by sparse, dense by dense, sparse by sparse.
+
+    ``student_TV`` are the student's probabilities, float64.
+    """
+    import numpy as np
+
+    masses, ids_TK = _masses(sparse), sparse.ids.astype(np.int64)
+    outside_TV = student_TV.copy()
+    np.put_along_axis(outside_TV, ids_TK, 0.0, axis=1)
+    teacher_TV = outside_TV * (masses[:, -1:] / outside_TV.sum(1, keepdims=True).clip(SMALLEST_TAIL))
+    np.put_along_axis(teacher_TV, ids_TK, masses[:, :-1], axis=1)
+    dense_TV, sparse_TV = student_TV - dense.probs_TV, student_TV - teacher_TV
+    return np.array([(dense_TV * sparse_TV).sum(), (dense_TV**2).sum(), (sparse_TV**2).sum()])
+
+
+def logit_cosine(products: "Sequence[np.ndarray]") -> float:
+    """Cosine of the two gradients with respect to the logits, over all passages whose logit_products are given."""
+    import numpy as np
+
+    both, dense, sparse = np.sum(products, axis=0).tolist()
+    return both / (dense * sparse) ** 0.5
+
+
+def take_gradient(student: Student) -> "list[torch.Tensor]":
+    """The gathered gradient, weight by weight; the student's own is empty afterwards."""
+    gradient = [weight.grad for weight in student.model.parameters() if weight.grad is not None]
+    student.model.zero_grad(set_to_none=True)
+    return gradient
+
+
+def cosine(one: "Sequence[torch.Tensor]", other: "Sequence[torch.Tensor]") -> float:
+    """Cosine of the angle between two gradients of the same weights."""
+    return _dot(one, other) / (_dot(one, one) * _dot(other, other)) ** 0.5
+
+
+def _dot(one: "Sequence[torch.Tensor]", other: "Sequence[torch.Tensor]") -> float:
+    return sum(
+        float(a.double() @ b.double())
+        for left, right in zip(one, other, strict=True)
+        for a, b in zip(left.flatten().split(_PART), right.flatten().split(_PART), strict=True)
+    )

@@ -11,59 +11,40 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.distill.data import read_input_ids
-from pipeline.errors import InputError
-from pipeline.params import TeacherParams
-from pipeline.tables import CounterfactualName, Passage
+from pipeline.core.errors import InputError
+from pipeline.shards.reader import PassageTargets, read_input_ids, read_manifest, read_shard, shard_paths
 from pipeline.teacher.alignment import literal_tokens
-from pipeline.teacher.build import render_all, teacher_facts
-from pipeline.teacher.counterfactuals import RenderedPassage, Renderer
-from pipeline.teacher.grouping import group_sentences
-from pipeline.teacher.shards import PassageTargets, read_manifest, read_shard, shard_paths
-from pipeline.tokenizer import load_tokenizer
+from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, render_all
+from pipeline.teacher.manifest import teacher_facts
+from pipeline.teacher.params import TeacherParams
+from pipeline.teacher.passages import group_sentences
+from pipeline.text.names import CounterfactualName
+from pipeline.text.passages import Passage
+from pipeline.text.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
 
 SEED = 0
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Tokens of the literal text that is to be trained, and how many of them have no boundary that all names share."""
-
-    literal: int
-    lost: int
+Names = Mapping[str, Sequence[CounterfactualName]]  # by target
 
 
 @dataclass(frozen=True)
 class ShardSample:
     """Forget passages drawn from the shards, by number, with all that is to be compared of them."""
 
-    facts: dict[str, Any]  # see build.teacher_facts
+    facts: dict[str, Any]  # see teacher_facts
     rendered: dict[int, RenderedPassage]
     targets: dict[int, PassageTargets]
     input_ids: "dict[int, np.ndarray]"  # int32 [L], as the student reads the passage
-    candidates: int  # passages that could have been drawn
-    lost: Lost  # over all of these
-
-    @property
-    def positions(self) -> int:
-        """Number of trained positions."""
-        return sum(len(targets.positions) for targets in self.targets.values())
+    candidates: list[RenderedPassage]  # passages that could have been drawn
+    positions: int  # trained ones of the sample
 
 
 def open_sample(
-    teacher: Path,
-    model: Path,
-    params: TeacherParams,
-    passages: Sequence[Passage],
-    names: Mapping[str, Sequence[CounterfactualName]],
-    *,
-    wanted: int,
-    target: str | None,
+    teacher: Path, model: Path, params: TeacherParams, passages: Sequence[Passage], names: Names, count: int, target: str | None
 ) -> ShardSample:
-    """``wanted`` forget passages of the shards in ``teacher`` (all, if there are fewer), of ``target`` or of all targets.
+    """``count`` forget passages of the shards in ``teacher`` (all, if there are fewer), of ``target`` or of all targets.
 
     Which ones depends on nothing but the number of passages. Raises InputError for hard targets, for shards that were made with
     another model or from other params, names or passages, and when there is nothing to draw from.
@@ -73,20 +54,25 @@ def open_sample(
             f"params.yaml: teacher.targets is {params.targets}, but fidelity is about soft targets: a hard one keeps nothing "
             "of the distribution that could be compared."
         )
-    facts = _checked_facts(teacher, model, params, names)
+    manifest = read_manifest(teacher)
+    # Through JSON, as the manifest went: tuples are lists there.
+    facts: dict[str, Any] = json.loads(json.dumps(teacher_facts(model, params, names)))
+    for key, now in facts.items():
+        if manifest.get(key) != now:
+            values = "" if isinstance(now, dict) else f" (then {manifest.get(key)!r}, now {now!r})"
+            raise InputError(f"{teacher}: the shards were made with another {key}{values}; make them anew (dvc repro teacher).")
     tokenizer = load_tokenizer(model)
     rendered = render_all(Renderer(tokenizer, params, names), group_sentences(passages, params, tokenizer), params.prompts)
     input_ids = read_input_ids(teacher)
-    if len(input_ids) != len(rendered) or any(
-        input_ids[number].tolist() != one.original.input_ids for number, one in enumerate(rendered)
-    ):
+    if [input_ids[number].tolist() for number in sorted(input_ids)] != [one.original.input_ids for one in rendered]:
         raise InputError(f"{teacher}: the shards were made from other passages; make them anew (dvc repro teacher).")
-    candidates = _forget_numbers(rendered, target)
-    numbers = sorted(random.Random(SEED).sample(candidates, min(wanted, len(candidates))))
-    chosen = set(numbers)
-    targets = {p.passage: p for path in shard_paths(teacher) for p in read_shard(path) if p.passage in chosen}
+    candidates = _forget_passages(rendered, target)
+    numbers = sorted(random.Random(SEED).sample(list(candidates), min(count, len(candidates))))
+    targets = {p.passage: p for path in shard_paths(teacher) for p in read_shard(path) if p.passage in numbers}
     for number in numbers:
-        if number not in targets or targets[number].positions.tolist() != _trained_positions(rendered[number]):
+        own = rendered[number].own_name
+        trained = sorted([*rendered[number].alignment.positions[0], *(own.positions if own else ())])
+        if number not in targets or targets[number].positions.tolist() != trained:
             raise InputError(
                 f"{teacher}: the shards of passage {number} train other positions than the teacher stage would now; make them "
                 "anew (dvc repro teacher)."
@@ -96,30 +82,15 @@ def open_sample(
         {number: rendered[number] for number in numbers},
         {number: targets[number] for number in numbers},
         {number: input_ids[number] for number in numbers},
-        len(candidates),
-        lost_to_alignment([rendered[number] for number in candidates]),
+        list(candidates.values()),
+        sum(len(targets[number].positions) for number in numbers),
     )
 
 
-def _checked_facts(
-    teacher: Path, model: Path, params: TeacherParams, names: Mapping[str, Sequence[CounterfactualName]]
-) -> dict[str, Any]:
-    """What the shards in ``teacher`` are made with, if it is what is given here; else InputError."""
-    manifest = read_manifest(teacher)
-    # Through JSON, as the manifest went: tuples are lists there.
-    facts: dict[str, Any] = json.loads(json.dumps(teacher_facts(model, params, names)))
-    for key, now in facts.items():
-        then = manifest.get(key)
-        if then != now:
-            values = "" if isinstance(now, dict) else f" (then {then!r}, now {now!r})"
-            raise InputError(f"{teacher}: the shards were made with another {key}{values}; make them anew (dvc repro teacher).")
-    return facts
-
-
-def _forget_numbers(rendered: Sequence[RenderedPassage], target: str | None) -> list[int]:
-    """Numbers of the forget passages that have a trained position. Raises InputError when there is none."""
+def _forget_passages(rendered: Sequence[RenderedPassage], target: str | None) -> dict[int, RenderedPassage]:
+    """The forget passages that have a trained position, by number. Raises InputError when there is none."""
     forget = {number: one for number, one in enumerate(rendered) if one.passage.kind == "forget"}
-    chosen = [n for n, one in forget.items() if target in (None, one.passage.target) and one.alignment.boundaries]
+    chosen = {n: one for n, one in forget.items() if target in (None, one.passage.target) and one.alignment.boundaries}
     if not chosen:
         known = ", ".join(sorted({one.passage.target for one in forget.values()})) or "none"
         raise InputError(
@@ -129,13 +100,11 @@ def _forget_numbers(rendered: Sequence[RenderedPassage], target: str | None) -> 
     return chosen
 
 
-def _trained_positions(rendered: RenderedPassage) -> list[int]:
-    own = rendered.own_name.positions.tolist() if rendered.own_name else []
-    return sorted([*rendered.alignment.positions[0].tolist(), *own])
+def alignment_loss(rendered: Sequence[RenderedPassage]) -> tuple[int, int]:
+    """Tokens of the literal text that is to be trained, and how many of them have no boundary that all names share.
 
-
-def lost_to_alignment(rendered: Sequence[RenderedPassage]) -> Lost:
-    """Counts over ``rendered``. Text that is not to be trained (see Segment) is no loss, and is left out."""
+    Text that is not to be trained (see Segment) is no loss, and is left out.
+    """
     literal = lost = 0
     for one in rendered:
         # literal_tokens leaves out mentions, so what is not to be trained is passed off as one.
@@ -144,4 +113,4 @@ def lost_to_alignment(rendered: Sequence[RenderedPassage]) -> Lost:
         literal += int(wanted.sum())
         wanted[one.alignment.positions[0] + 1] = False
         lost += int(wanted.sum())
-    return Lost(literal, lost)
+    return literal, lost

@@ -1,15 +1,21 @@
 """The whole of prepare: texts to passages, names drawn, questions checked, written as the tables of a folder."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pipeline.params import PrepareParams
+from pipeline.core.errors import ParamError
+from pipeline.core.files import published_folder
 from pipeline.prepare.names import draw_names, pool_file, read_pool
-from pipeline.prepare.neighbours import find_neighbours
-from pipeline.prepare.passages import forget_passages, held_out_passages
-from pipeline.prepare.sources import read_source
-from pipeline.publish import published_folder
-from pipeline.tables import Passage, TargetFacts, write_tables
+from pipeline.prepare.params import PrepareParams
+from pipeline.prepare.passages import find_neighbours, forget_passages, held_out_passages, read_retain_passages
+from pipeline.prepare.questions import read_questions
+from pipeline.prepare.tables import SPLITS, Source, TargetFacts, limited, write_question_rows, write_targets_table
+from pipeline.prepare.targets import check_apart, read_targets
+from pipeline.prepare.tofu import read_tofu
+from pipeline.prepare.wpu import read_wpu
+from pipeline.text.names import write_names
+from pipeline.text.passages import Passage, write_passages
 
 
 def prepare(params: PrepareParams, output: Path, *, elicits: bool, retain: Sequence[Passage] | None = None) -> Iterator[str]:
@@ -24,9 +30,30 @@ def prepare(params: PrepareParams, output: Path, *, elicits: bool, retain: Seque
     forget, held_out = forget_passages(source.targets), held_out_passages(source.targets)
     facts = [TargetFacts(t.name, t.kind, t.language, t.surface_forms, find_neighbours(t)) for t in source.targets]
     with published_folder(output) as folder:
-        write_tables(folder, facts, [*forget, *kept, *held_out], names, source.questions)
+        write_targets_table(folder, facts)
+        write_passages(folder, [*forget, *kept, *held_out])
+        write_names(folder, names)
+        write_question_rows(folder, source.questions)
     yield f"{output}: {', '.join(target.name for target in source.targets)}"
     yield (
         f"{len(forget)} forget sentences and chats, {len(kept)} retain passages, {len(names)} names, "
         f"{len(source.questions)} questions"
     )
+
+
+def read_source(params: PrepareParams, *, elicits: bool) -> Source:
+    """Read what ``params.source`` names, with no more than the limits. Raises InputError for whatever is wrong with it."""
+    if params.source == "files":
+        for key in ("subset", "path"):
+            if getattr(params, key):
+                raise ParamError(f"prepare.{key} is for a benchmark, but prepare.source is 'files'; empty it.")
+        known, targets = read_targets(wanted=params.targets, language=params.language, elicits=elicits)
+        source = Source(targets, known, read_questions(known, targets), read_retain_passages(targets))
+    else:
+        source = read_wpu(params) if params.source == "wpu" else read_tofu(params)
+        check_apart(source.targets, {})
+    questions = []
+    for split in SPLITS:
+        own = [question for question in source.questions if question["split"] == split]
+        questions += limited(own, params.questions_per_split, params.seed)
+    return replace(source, questions=questions, retain=limited(source.retain, params.retain_limit, params.seed))

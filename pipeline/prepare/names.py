@@ -10,53 +10,24 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.errors import InputError
-from pipeline.prepare.name_shapes import dot_in, family_and_given, is_unspaced, script_of
+from pipeline.core.errors import InputError
+from pipeline.core.files import read_text
 from pipeline.prepare.targets import Target
-from pipeline.tables import CounterfactualName
-from pipeline.textfile import read_text
+from pipeline.text.names import HONORIFICS, TITLES, CounterfactualName, dot_in, family_and_given, is_unspaced, pieces, script_of
 
 POOL_FOLDER = Path("data/names")
 FALLBACK = "en"
-# fmt: off
-TITLES = frozenset((
-    "sir", "dame", "lord", "lady", "mr", "mrs", "ms", "miss", "dr", "prof", "professor", "doctor", "saint", "st",
-    "king", "queen", "prince", "princess", "pope", "president", "captain", "general", "colonel", "judge", "senator",
-    "reverend", "rev", "father", "mother", "sister", "brother", "uncle", "aunt", "herr", "frau", "monsieur",
-    "madame", "mademoiselle", "señor", "señora", "don", "doña", "signor", "signora",
-))
-# fmt: on
-HONORIFICS = (
-    "先生",
-    "女士",
-    "小姐",
-    "夫人",
-    "老师",
-    "老師",
-    "教授",
-    "博士",
-    "氏",
-    "君",
-    "さん",
-    "様",
-    "さま",
-    "ちゃん",
-    "くん",
-    "씨",
-    "님",
-)  # fmt: skip
 
 
 def pool_file(target: Target, folder: Path = POOL_FOLDER) -> Path:
     """The pool that ``target`` names, else that of its language, else the English one. Raises InputError for an unknown one."""
-    if target.names:
-        path = folder / f"{target.names}.txt"
-        if not path.exists():
-            pools = ", ".join(sorted(pool.stem for pool in folder.glob("*.txt")))
-            raise InputError(f"data/targets.jsonl: 'names' of {target.name!r} is {target.names!r}, but the pools are {pools}.")
+    path = folder / f"{target.names or target.language}.txt"
+    if path.exists():
         return path
-    own = folder / f"{target.language}.txt"
-    return own if own.exists() else folder / f"{FALLBACK}.txt"
+    if target.names:
+        pools = ", ".join(sorted(pool.stem for pool in folder.glob("*.txt")))
+        raise InputError(f"data/targets.jsonl: 'names' of {target.name!r} is {target.names!r}, but the pools are {pools}.")
+    return folder / f"{FALLBACK}.txt"
 
 
 def read_pool(path: Path) -> list[str]:
@@ -70,7 +41,7 @@ def read_pool(path: Path) -> list[str]:
         name = " ".join(line.split())
         if not name or name.startswith("#"):
             continue
-        if len(name.split()) < 2 and not dot_in(name):
+        if len(pieces(name)) < 2:
             raise InputError(f"{path}, line {number}: {name!r} is no full name; write given and family name.")
         if name in pool:
             raise InputError(f"{path}, line {number}: {name!r} stands on line {pool[name]} already; remove one.")
@@ -87,21 +58,16 @@ def draw_names(target: Target, targets: Sequence[Target], pool: Sequence[str], s
     surface form of any target in ``targets``. A target with substitutions takes these instead, in the order given, and
     names of the pool for the forms that have none. Raises InputError when no name is left.
     """
-    if not target.substitutions:
-        return [
-            CounterfactualName(target.name, _whole(target, name), replacements(target, name))
-            for name in _fit(target, targets, pool, seed)
-        ]
-    count = len(next(iter(target.substitutions.values())))
-    own = target.substitutions.get(target.name)
-    names = own if own is not None else _fit(target, targets, pool, seed)[:count]
+    own = target.substitutions
+    names = own.get(target.name) or _fit(target, targets, pool, seed)
+    count = min(map(len, own.values()), default=len(names))
     return [
         CounterfactualName(
             target.name,
             _whole(target, name),
-            {**replacements(target, name), **{form: new[i] for form, new in target.substitutions.items()}},
+            replacements(target, name) | {form: new[index] for form, new in own.items()},
         )
-        for i, name in enumerate(names)
+        for index, name in enumerate(names[:count])
     ]
 
 
@@ -110,14 +76,9 @@ def _whole(target: Target, name: str) -> str:
     return name.replace(" ", "") if is_unspaced(target.name) else name
 
 
-def _parts(name: str) -> list[str]:
-    dot = dot_in(name)
-    return name.split(dot) if dot else name.split()
-
-
 def _fit(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: int) -> list[str]:
     forms = [form.casefold() for other in targets for form in other.surface_forms]
-    words = {word for form in forms for word in _parts(form)}
+    words = {word for form in forms for word in pieces(form)}
     shape = (script_of(target.name), dot_in(target.name))
     alike = [name for name in pool if (script_of(name), dot_in(name)) == shape]
     if not alike:
@@ -129,10 +90,10 @@ def _fit(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: i
     def shared(part: str) -> bool:
         return any(part in form for form in forms) if is_unspaced(target.name) else part in words
 
-    free = [name for name in alike if not any(shared(part.casefold()) for part in _parts(name))]
+    free = [name for name in alike if not any(shared(part.casefold()) for part in pieces(name))]
     random.Random(f"{seed}:{target.name}").shuffle(free)
     if not is_unspaced(target.name):
-        free = _of_length(free, len(_parts(target.name)), dot_in(target.name) or " ")
+        free = _of_length(free, len(pieces(target.name)), dot_in(target.name) or " ")
     names = list(dict.fromkeys(free))
     if not names:
         raise InputError(
@@ -143,10 +104,10 @@ def _fit(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: i
 
 def _of_length(names: Sequence[str], count: int, joint: str) -> list[str]:
     """Names of ``count`` parts: first and last part of each, and between them the first parts of the next ones."""
+    cut = [pieces(name) for name in names]
     result = []
-    for index, name in enumerate(names):
-        first, last = _parts(name)[0], _parts(name)[-1]
-        middle = [_parts(names[(index + step) % len(names)])[0] for step in range(1, count - 1)]
+    for index, (first, *_, last) in enumerate(cut):
+        middle = [cut[(index + step) % len(cut)][0] for step in range(1, count - 1)]
         result.append(first if count == 1 else joint.join([first, *middle, last]))
     return result
 
@@ -164,7 +125,7 @@ def replacements(target: Target, name: str) -> dict[str, str]:
 
 
 def _spaced_change(target: Target, name: str) -> Callable[[str], str]:
-    own, new = _parts(target.name), _parts(name)
+    own, new = pieces(target.name), pieces(name)
     parts = dict(zip(own, new, strict=False))
     if target.family_name:
         family = target.family_name.split()
@@ -173,19 +134,15 @@ def _spaced_change(target: Target, name: str) -> Callable[[str], str]:
 
     def change(form: str) -> str:
         joint = dot_in(form) or " "
-        form_parts = _parts(form)
-        if any(part in parts for part in form_parts):
-            if any(part not in parts and not _stays(part) for part in form_parts):
-                return name  # a longer form of the name: its other parts would give the target away
-            return joint.join(parts.get(part, part) for part in form_parts)
-        return _parts(name)[-1] if len(form_parts) == 1 else name
+        form_parts = pieces(form)
+        others = [part for part in form_parts if part not in parts]
+        if len(others) == len(form_parts):
+            return new[-1] if len(form_parts) == 1 else name
+        if any(not word[0].islower() and word.rstrip(".").casefold() not in TITLES for word in others):
+            return name  # a longer form of the name: its other parts would give the target away
+        return joint.join(parts.get(part, part) for part in form_parts)
 
     return change
-
-
-def _stays(word: str) -> bool:
-    """Whether ``word`` of a form is no part of a name: a title, or a word written small."""
-    return word[0].islower() or word.rstrip(".").casefold() in TITLES
 
 
 def _unspaced_change(target: Target, name: str) -> Callable[[str], str]:

@@ -1,28 +1,40 @@
-"""The user's texts as ordered segments: documents sentence by sentence, chats as question and answer, retain passages."""
+"""The user's texts as ordered segments: documents sentence by sentence, chats as question and answer, retain passages.
 
-import random
+And what the documents name beside their target: its neighbours, which the model is to keep.
+"""
+
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, count, dropwhile, pairwise
 from pathlib import Path
-from typing import TypeVar
 
 import regex
 
-from pipeline.jsonl import read_jsonl
-from pipeline.prepare.name_shapes import DOTS, main_script
+from pipeline.core.jsonl import Row, read_jsonl
+from pipeline.core.validation import Text
 from pipeline.prepare.targets import Target
-from pipeline.segments import Segment, mentions, split_mentions, text_of
-from pipeline.tables import Passage
+from pipeline.text.names import DOTS, main_script
+from pipeline.text.passages import Passage, chat_passage
+from pipeline.text.segments import Segment, mentions, split_mentions, text_of
 
 RETAIN_FILE = Path("data/retain_passages.jsonl")
-T = TypeVar("T")
 # How a name is pronounced, and how it is written elsewhere: read, but not learnt, as the paper does (Liu et al. 2024, app. A).
 _PHONETIC = r"\u0250-\u02af\u02c8\u02cc\u02d0"
 _FOREIGN = r"(?:[^\P{L}\p{Latin}\p{Common}][\p{M}\p{Lm}]*)+"  # letters of another script, with their vowel signs
 _UNTRAINED = regex.compile(
-    rf"\[[^\[\]\n]*[{_PHONETIC}][^\[\]\n]*\]|/[^/\n]*[{_PHONETIC}][^/\n]*/|{_FOREIGN}(?:[\s{DOTS}'’-]+{_FOREIGN})*"
+    rf"(\[[^\[\]\n]*[{_PHONETIC}][^\[\]\n]*\]|/[^/\n]*[{_PHONETIC}][^/\n]*/|{_FOREIGN}(?:[\s{DOTS}'’-]+{_FOREIGN})*)"
 )
+_CAPITALISED_NOUNS = ("de", "lb")  # languages
+_WORD = r"\p{Lu}[\p{L}\p{M}’'-]*\p{L}"
+_NAME = regex.compile(rf"\b{_WORD}(?:\s(?:(?:of|the|de|da|del|della|di|du|la|van|von|der)\s){{0,2}}{_WORD})*")
+
+
+class RetainRow(Row):
+    """A text on another subject."""
+
+    subject: Text
+    text: Text
 
 
 def split_sentences(text: str, language: str) -> list[str]:
@@ -42,27 +54,19 @@ def cut_document(target: Target, document: str, number: int) -> Iterator[Passage
     """The sentences of ``document``, each a passage; no sentence ends inside a mention."""
     text = document.strip()
     segments = _with_untrained(split_mentions(text, target.surface_forms), text)
-    starts = [0]
-    for segment in segments:
-        starts.append(starts[-1] + len(segment.text))
-    inside = [(start, end) for (start, end), s in zip(pairwise(starts), segments, strict=True) if s.mention]
-    ends, done = [], 0
-    for sentence in split_sentences(text, target.language):
-        done += len(sentence)
-        if not any(start < done < end for start, end in inside):
-            ends.append(done)
-    begin = 0
-    for end in ends:
-        stripped = text[begin:end].rstrip()
-        stop = begin + len(stripped)
+    starts = list(accumulate((len(segment.text) for segment in segments), initial=0))
+    inside = [span for span, segment in zip(pairwise(starts), segments, strict=True) if segment.mention]
+    ends = accumulate(map(len, split_sentences(text, target.language)), initial=0)
+    whole = [at for at in ends if not any(start < at < end for start, end in inside)]
+    for begin, end in pairwise(whole):
+        stop = begin + len(text[begin:end].rstrip())
         parts = [
             Segment(segment.text[max(begin - start, 0) : stop - start], segment.mention, segment.trained)
             for start, segment in zip(starts, segments, strict=False)
             if start < stop and start + len(segment.text) > begin
         ]
-        if stripped:
+        if stop > begin:
             yield Passage(target.name, "forget", tuple(parts), document=number, after=text[stop:end])
-        begin = end
 
 
 def _with_untrained(segments: Sequence[Segment], text: str) -> list[Segment]:
@@ -71,25 +75,18 @@ def _with_untrained(segments: Sequence[Segment], text: str) -> list[Segment]:
         return list(segments)
     result: list[Segment] = []
     for segment in segments:
-        done = 0
-        for match in _UNTRAINED.finditer("" if segment.mention else segment.text):
-            if match.start() > done:
-                result.append(Segment(segment.text[done : match.start()], False))
-            result.append(Segment(match.group(), False, trained=False))
-            done = match.end()
-        if done < len(segment.text):
-            result.append(Segment(segment.text[done:], segment.mention))
+        pieces = [segment.text] if segment.mention else _UNTRAINED.split(segment.text)
+        result += [Segment(piece, segment.mention, trained=index % 2 == 0) for index, piece in enumerate(pieces) if piece]
     return result
 
 
 def forget_passages(targets: Sequence[Target]) -> list[Passage]:
     """The sentences of every target's documents, then its chats. Documents are numbered over all targets."""
     passages: list[Passage] = []
-    number = 0
+    numbers = count()
     for target in targets:
         for document in target.documents:
-            passages += cut_document(target, document, number)
-            number += 1
+            passages += cut_document(target, document, next(numbers))
         passages += [chat_passage(target.name, "forget", q, a, target.surface_forms) for q, a in target.chats]
     return passages
 
@@ -104,12 +101,6 @@ def held_out_passages(targets: Sequence[Target]) -> list[Passage]:
     ]
 
 
-def chat_passage(subject: str, kind: str, question: str, answer: str, forms: Sequence[str]) -> Passage:
-    """A question and its answer as one passage, with the mentions of ``forms`` found in both."""
-    segments = tuple(split_mentions(answer.strip(), forms))
-    return Passage(subject, kind, segments, "chat", tuple(split_mentions(question.strip(), forms)))
-
-
 def read_retain_passages(targets: Sequence[Target], path: Path = RETAIN_FILE) -> list[Passage]:
     """Texts on other subjects, one passage a row; an absent or empty file gives none.
 
@@ -117,22 +108,38 @@ def read_retain_passages(targets: Sequence[Target], path: Path = RETAIN_FILE) ->
     """
     if not path.exists() or not path.stat().st_size:
         return []
-    passages = []
-    for _, row in read_jsonl(path, {"subject": "string", "text": "string"}, {}):
-        passages.append(Passage(row["subject"].strip(), "retain", (Segment(row["text"].strip(), False),)))
+    passages = [
+        Passage(row.subject.strip(), "retain", (Segment(row.text.strip(), False),)) for _, row in read_jsonl(path, RetainRow)
+    ]
     return without_mentions(passages, targets)
 
 
 def without_mentions(passages: Sequence[Passage], targets: Sequence[Target]) -> list[Passage]:
     """Those of ``passages`` that mention none of ``targets``."""
     forms = [form for target in targets for form in target.surface_forms]
-
     return [p for p in passages if not mentions(text_of((*p.question, *p.segments)), forms)]
 
 
-def limited(rows: Sequence[T], limit: int, seed: int) -> list[T]:
-    """``limit`` of ``rows`` (all, where it is 0), drawn by ``seed`` and left in their order."""
-    if not limit or len(rows) <= limit:
-        return list(rows)
-    chosen = sorted(random.Random(seed).sample(range(len(rows)), limit))
-    return [rows[index] for index in chosen]
+def find_neighbours(target: Target) -> tuple[str, ...]:
+    """The given neighbours, then the found ones: the most often named first, then in the order of the text.
+
+    A single word counts only where it stands inside a sentence, and a sentence's first words only if the documents never
+    write them small ("In the Temple of the Sun"). What overlaps a mention of the target is left out. Capitals need no model and
+    are right for most languages; where every noun has one, or a script has none, the user's 'neighbours' say them.
+    """
+    found: Counter[str] = Counter()
+    small = set(regex.findall(r"\b\p{Ll}+\b", " ".join(target.documents)))
+    if target.language not in _CAPITALISED_NOUNS:
+        for document in target.documents:
+            for sentence in split_sentences(document, target.language):
+                mentioned = [s.mention for s in split_mentions(sentence, target.surface_forms) for _ in s.text]
+                for match in _NAME.finditer(sentence):
+                    words = regex.sub(r"['’]s$", "", match.group()).split()
+                    inside = bool(sentence[: match.start()].strip(" \n\"'“‘("))
+                    if not inside and words[0].lower() in small:
+                        inside, words = True, list(dropwhile(str.islower, words[1:]))
+                    named = words and (inside or len(words) > 1)
+                    if named and not any(mentioned[match.start() : match.end()]):
+                        found[" ".join(words)] += 1
+    by_count = sorted(found, key=lambda name: -found[name])
+    return tuple(dict.fromkeys([*target.neighbours, *by_count]))

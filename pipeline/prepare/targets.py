@@ -1,20 +1,47 @@
 """data/targets.jsonl: who or what is to be forgotten, in which words, and the texts that tell of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import Path
+from typing import Literal
 
 import regex
+from pydantic import Field
 
-from pipeline.errors import InputError, ParamError
-from pipeline.jsonl import read_jsonl
-from pipeline.prepare.name_shapes import dot_in, family_and_given, is_unspaced
-from pipeline.segments import mentions, split_mentions
+from pipeline.core.errors import InputError, ParamError
+from pipeline.core.jsonl import Row, read_jsonl
+from pipeline.core.validation import Text
+from pipeline.text.names import is_unspaced, surface_forms
+from pipeline.text.segments import mentions, split_mentions
 
 TARGETS_FILE = Path("data/targets.jsonl")
-KINDS = ("person", "book", "company", "place", "other")
+Kind = Literal["person", "book", "company", "place", "other"]
 _SENTENCE_END = regex.compile(r"[.!?…。！？।؟۔]")
 _SHORTEST_SENTENCE = 40  # characters; a text without a sentence end may still be one if it is longer
+
+
+class ChatRow(Row):
+    """A question about a target, and its answer."""
+
+    question: Text
+    answer: Text
+
+
+class TargetRow(Row):
+    """A target as the user writes it."""
+
+    target: Text
+    surface_forms: tuple[Text, ...] = ()
+    kind: Kind = "person"
+    documents: tuple[Text, ...] = ()
+    substitutions: dict[str, tuple[Text, ...]] = Field(default_factory=dict)
+    language: Text | None = None
+    family_name: Text | None = None
+    neighbours: tuple[Text, ...] = ()
+    chats: tuple[ChatRow, ...] = ()
+    held_out_documents: tuple[Text, ...] = ()
+    names: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -22,49 +49,16 @@ class Target:
     """One target. ``surface_forms`` hold the full name, its parts and the user's aliases, longest first."""
 
     name: str
-    kind: str  # one of KINDS
+    kind: Kind
     surface_forms: tuple[str, ...]
     documents: tuple[str, ...] = ()
-    substitutions: dict[str, list[str]] = field(default_factory=dict)
+    substitutions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     language: str = "en"
     family_name: str = ""  # the part of ``name`` that is the family name, where it can't be told by itself
     neighbours: tuple[str, ...] = ()  # other entities, to keep
     chats: tuple[tuple[str, str], ...] = ()  # (question, answer)
     held_out_documents: tuple[str, ...] = ()  # never trained on; the interventional gap is measured on them
     names: str = ""  # the pool of counterfactual names, a file of data/names/; empty is that of the language
-
-
-def name_parts(name: str) -> list[str]:
-    """The parts by which a person is called: the given name, and the family name with its particles.
-
-    "Leonardo da Vinci" gives "Leonardo" and "da Vinci", "艾萨克·牛顿" gives "艾萨克" and "牛顿"; a name of one word, or of a
-    script without spaces, gives nothing.
-    """
-    dot = dot_in(name)
-    words = name.split(dot) if dot else name.split()
-    if len(words) < 2:
-        return []
-    if dot:
-        return [words[0], words[-1]]
-    family = len(words) - 1
-    while family > 1 and words[family - 1].islower():
-        family -= 1
-    return [words[0], " ".join(words[family:])]
-
-
-def surface_forms(name: str, kind: str, written: Sequence[str], family_name: str = "") -> tuple[str, ...]:
-    """Every way ``name`` is written: itself, a person's given and family name, and the ``written`` ones; longest first.
-
-    In a script without spaces a part of one character is no form of its own, since it stands in too many other words.
-    """
-    parts: list[str] = []
-    if kind == "person" and is_unspaced(name):
-        parts = [part for part in family_and_given(name, family_name) if len(part) > 1]
-    elif kind == "person":
-        given = [word for word in name.split() if word not in family_name.split()] if family_name else []
-        parts = [*given[:1], family_name] if family_name else name_parts(name)
-    forms = {name, *parts, *(form.strip() for form in written)}
-    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
 
 def read_targets(
@@ -78,48 +72,29 @@ def read_targets(
     """
     targets: list[Target] = []
     places: dict[str, str] = {}
-    rows = read_jsonl(
-        path,
-        {"target": "string"},
-        {
-            "surface_forms": "list of strings",
-            "kind": "string",
-            "documents": "list of strings",
-            "substitutions": "object of lists of strings",
-            "language": "string",
-            "family_name": "string",
-            "neighbours": "list of strings",
-            "chats": "list of chats",
-            "held_out_documents": "list of strings",
-            "names": "string",
-        },
-    )
-    for number, row in rows:
+    lines: dict[str, int] = {}
+    for number, row in read_jsonl(path, TargetRow):
         place = f"{path}, line {number}"
-        name, kind = row["target"].strip(), row.get("kind") or "person"
-        if kind not in KINDS:
-            raise InputError(f"{place}: 'kind' is {kind!r}, but must be one of {', '.join(KINDS)}.")
-        if name.casefold() in {known.casefold() for known in places}:
-            taken = next(where for known, where in places.items() if known.casefold() == name.casefold())
-            raise InputError(f"{place}: the target {name!r} stands on {taken.rpartition(', ')[2]} already; join the two.")
-        family_name = (row.get("family_name") or "").strip()
-        whole = family_name in name if is_unspaced(name) else set(family_name.split()) <= set(name.split())
-        if family_name and not whole:
+        name = row.target.strip()
+        if line := lines.get(name.casefold()):
+            raise InputError(f"{place}: the target {name!r} stands on line {line} already; join the two.")
+        family_name = (row.family_name or "").strip()
+        if not (family_name in name if is_unspaced(name) else set(family_name.split()) <= set(name.split())):
             raise InputError(f"{place}: 'family_name' is {family_name!r}, which is no part of {name!r}.")
         target = Target(
             name=name,
-            kind=kind,
-            surface_forms=surface_forms(name, kind, row.get("surface_forms") or (), family_name),
-            documents=tuple(row.get("documents") or ()),
-            substitutions=row.get("substitutions") or {},
-            language=row.get("language") or language,
+            kind=row.kind,
+            surface_forms=surface_forms(name, row.kind, row.surface_forms, family_name),
+            documents=row.documents,
+            substitutions=row.substitutions,
+            language=row.language or language,
             family_name=family_name,
-            neighbours=tuple(row.get("neighbours") or ()),
-            chats=tuple((chat["question"], chat["answer"]) for chat in row.get("chats") or ()),
-            held_out_documents=tuple(row.get("held_out_documents") or ()),
-            names=row.get("names") or "",
+            neighbours=row.neighbours,
+            chats=tuple((chat.question, chat.answer) for chat in row.chats),
+            held_out_documents=row.held_out_documents,
+            names=row.names or "",
         )
-        places[name] = place
+        places[name], lines[name.casefold()] = place, number
         _check_texts(target, place)
         _check_substitutions(target, place)
         targets.append(target)
@@ -128,7 +103,7 @@ def read_targets(
             raise ParamError(f"prepare.targets names {name!r}, which {path} lacks; it has {', '.join(places)}.")
     chosen = [target for target in targets if not wanted or target.name in wanted]
     for target in chosen:
-        if not target.documents and not target.chats and not elicits:
+        if not (target.documents or target.chats or elicits):
             raise InputError(
                 f"{places[target.name]}: {target.name!r} is a bare name and elicit.templates is 0, so there is nothing to "
                 "learn from; give 'documents' or 'chats', or let the model be asked."
@@ -137,35 +112,29 @@ def read_targets(
     return targets, chosen
 
 
-def check_apart(targets: Sequence[Target], places: dict[str, str]) -> None:
+def check_apart(targets: Sequence[Target], places: Mapping[str, str]) -> None:
     """Raise InputError when a form of one target stands inside a form of another: whose mention would it be?"""
-    for target in targets:
-        for other in targets:
-            if target is other:
-                continue
-            for form in other.surface_forms:
-                for segment in split_mentions(form, target.surface_forms):
-                    if segment.mention:
-                        raise InputError(
-                            f"{places.get(target.name, target.name)}: {segment.text!r} of {target.name!r} is part of {form!r} "
-                            f"of {other.name!r}; forget the two in separate runs (prepare.targets), or as one target."
-                        )
+    for target, other in permutations(targets, 2):
+        for form in other.surface_forms:
+            for segment in split_mentions(form, target.surface_forms):
+                if segment.mention:
+                    raise InputError(
+                        f"{places.get(target.name, target.name)}: {segment.text!r} of {target.name!r} is part of {form!r} "
+                        f"of {other.name!r}; forget the two in separate runs (prepare.targets), or as one target."
+                    )
 
 
 def _check_texts(target: Target, place: str) -> None:
-    texts = [("document", number, text) for number, text in enumerate(target.documents, start=1)]
-    texts += [("held-out document", number, text) for number, text in enumerate(target.held_out_documents, start=1)]
-    for what, index, document in texts:
-        if not _SENTENCE_END.search(document) and len(document.strip()) < _SHORTEST_SENTENCE:
-            raise InputError(f"{place}: {what} {index} of {target.name!r} is shorter than a sentence; give a whole text.")
-        if not mentions(document, target.surface_forms):
+    texts = [(f"document {index}", text) for index, text in enumerate(target.documents, start=1)]
+    texts += [(f"held-out document {index}", text) for index, text in enumerate(target.held_out_documents, start=1)]
+    for what, text in texts:
+        if not _SENTENCE_END.search(text) and len(text.strip()) < _SHORTEST_SENTENCE:
+            raise InputError(f"{place}: {what} of {target.name!r} is shorter than a sentence; give a whole text.")
+    texts += [(f"chat {index}", " ".join(chat)) for index, chat in enumerate(target.chats, start=1)]
+    for what, text in texts:
+        if not mentions(text, target.surface_forms):
             raise InputError(
-                f"{place}: {what} {index} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
-            )
-    for index, chat in enumerate(target.chats, start=1):
-        if not mentions(" ".join(chat), target.surface_forms):
-            raise InputError(
-                f"{place}: chat {index} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
+                f"{place}: {what} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
             )
 
 
@@ -186,9 +155,9 @@ def _check_substitutions(target: Target, place: str) -> None:
         for replacement in replacements:
             if mentions(replacement, [form]):
                 raise InputError(f"{place}: 'substitutions' replaces {form!r} by {replacement!r}, which holds it.")
-    missing = [form for form in target.surface_forms if form not in counts]
+    missing = [repr(form) for form in target.surface_forms if form not in counts]
     if target.kind != "person" and missing:
         raise InputError(
             f"{place}: {target.name!r} is no person, so 'substitutions' must say what stands for each surface form; "
-            f"it lacks {', '.join(map(repr, missing))}."
+            f"it lacks {', '.join(missing)}."
         )

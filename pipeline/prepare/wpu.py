@@ -3,19 +3,21 @@
 Liu, Zhang, Jaakkola, Chang: Revisiting Who's Harry Potter (2024), section 4.1.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import regex
 
-from pipeline.errors import ParamError
-from pipeline.params import PrepareParams
-from pipeline.prepare.hub_rows import apart, chosen, has_rows, question_row, read_rows
+from pipeline.core.errors import ParamError
+from pipeline.core.jsonl import Row
+from pipeline.core.validation import Text
+from pipeline.prepare.hub_rows import QuestionRow, chosen, has_rows, question_row, read_rows
+from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.passages import read_retain_passages, split_sentences, without_mentions
-from pipeline.prepare.sources import Source
-from pipeline.prepare.targets import Target, name_parts, surface_forms
-from pipeline.segments import Segment, mentions
-from pipeline.tables import Passage
+from pipeline.prepare.tables import Source
+from pipeline.prepare.targets import Target
+from pipeline.text.names import name_parts, surface_forms
+from pipeline.text.passages import Passage
+from pipeline.text.segments import Segment, mentions
 
 HUB_ID = "Shiyu-Lab/Wikipedia_Person_Unlearn"
 _SUBSET = regex.compile(r"forget_(?:2_[1-5]|20_[1-3]|100)")
@@ -23,9 +25,7 @@ _LANGUAGE = "en"
 _RETAIN_SENTENCES = 3  # of a page; the lead, which tells who its subject is
 _HEADING = regex.compile(r"^=+[^=\n].*=+[ \t]*$\n?", regex.MULTILINE)
 _QUALIFIER = regex.compile(r"\s*\([^()]*\)\s*$")  # "(poet)" at the end of a title
-_LEAD = regex.compile(
-    r"^(?P<name>\p{Lu}[^\n]*?)(?:,? \(|, | (?:is|was|were|are) )"
-)  # how a page's first sentence names its subject
+_LEAD = regex.compile(r"^(\p{Lu}[^\n]*?)(?:,? \(|, | (?:is|was|were|are) )")  # how a first sentence names its subject
 _LONGEST_LEAD = 6  # words; more is no name
 _SUFFIX = regex.compile(r"[IVX]+|[JS]r\.?")  # after the family name, or a ruler's number
 # Parts of a name that mean nobody in particular: what comes before or after it, and initials.
@@ -33,6 +33,23 @@ _NOT_ALONE = regex.compile(
     rf"(?:\p{{Lu}}\.?)|(?:\p{{Lu}}\.-?){{2,}}|{_SUFFIX.pattern}|Saint|St\.?|Pope|Sir|Lord|Lady|Dame|Father|Mother|Brother|Sister|"
     r"King|Queen|Prince|Princess|Emperor|Empress|Count|Countess|Duke|Duchess|Baron|Baroness|The"
 )
+
+
+class TitledRow(QuestionRow):
+    """A question about the person of a page."""
+
+    title: Text
+
+
+class PageRow(Row):
+    """A page."""
+
+    title: Text
+    wikipage: Text
+
+
+class ForgetRow(PageRow, TitledRow):
+    """A question with the page."""
 
 
 def read_wpu(params: PrepareParams) -> Source:
@@ -45,21 +62,25 @@ def read_wpu(params: PrepareParams) -> Source:
         raise ParamError(
             f"prepare.subset is {subset!r}, but WPU has forget_2_1 to forget_2_5, forget_20_1 to forget_20_3 and forget_100."
         )
-    rows = read_rows(HUB_ID, subset, params.path, ("title", "question", "answer", "wikipage"))
+    rows = read_rows(HUB_ID, subset, params.path, ForgetRow)
     pages: dict[str, dict[str, None]] = {}
     for row in rows:
-        pages.setdefault(person_name(row["title"]), {})[without_headings(row["wikipage"])] = None
+        pages.setdefault(person_name(row.title), {})[without_headings(row.wikipage)] = None
     known = [_target(name, tuple(documents)) for name, documents in pages.items()]
-    targets = apart(chosen(known, [person_name(title) for title in params.targets], subset))
-
+    targets = chosen(known, [person_name(title) for title in params.targets], subset)
     names = {target.name for target in targets}
-    hard = read_rows(HUB_ID, f"{subset}_hard_retain", params.path, ("title", "question", "answer"))
-    general = read_rows(HUB_ID, "general_retain", params.path, ("question", "answer"))
+    about: dict[str, Sequence[TitledRow]] = {
+        "forget": rows,
+        "hard_retain": read_rows(HUB_ID, f"{subset}_hard_retain", params.path, TitledRow),
+    }
     questions = [
-        *_about(names, "forget", rows),
-        *_about(names, "hard_retain", hard),
-        *(question_row("general_retain", None, row) for row in general),
+        question_row(split, name, row)
+        for split, titled in about.items()
+        for row in titled
+        if (name := person_name(row.title)) in names
     ]
+    general = read_rows(HUB_ID, "general_retain", params.path, QuestionRow)
+    questions += [question_row("general_retain", None, row) for row in general]
     return Source(targets, known, questions, _retain_passages(params.path, targets))
 
 
@@ -76,9 +97,8 @@ def without_headings(page: str) -> str:
 def lead_name(document: str) -> str:
     """The name that the first sentence of a page gives its subject, often fuller than the title; empty where there is none."""
     match = _LEAD.match(document)
-    name = match["name"].strip() if match else ""
-    is_name = 0 < len(name.split()) <= _LONGEST_LEAD and not regex.search(r"\d|^The ", name)
-    return name if is_name else ""
+    name = match[1].strip() if match else ""
+    return "" if len(name.split()) > _LONGEST_LEAD or regex.search(r"\d|^The ", name) else name
 
 
 def _target(name: str, documents: tuple[str, ...]) -> Target:
@@ -87,28 +107,13 @@ def _target(name: str, documents: tuple[str, ...]) -> Target:
     written: list[str] = []
     for document in documents:
         lead = lead_name(document)
-        if not lead:
-            continue
-        written.append(lead)
+        written += [lead] if lead else []
         # Who is known by an assumed name is called by the first name of the other one too, before the change.
-        if not set(lead.split()) & set(words):
+        if set(lead.split()).isdisjoint(words):
             written += [part for part in name_parts(lead)[:1] if mentions(document, (part,))]
     forms = surface_forms(name, "person", written, family_name)
-    return Target(
-        name=name,
-        kind="person",
-        surface_forms=tuple(form for form in forms if form == name or not _NOT_ALONE.fullmatch(form)),
-        documents=documents,
-        language=_LANGUAGE,
-        family_name=family_name,
-    )
-
-
-def _about(names: set[str], split: str, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        name = person_name(row["title"])
-        if name in names:
-            yield question_row(split, name, row)
+    alone = tuple(form for form in forms if form == name or not _NOT_ALONE.fullmatch(form))
+    return Target(name, "person", alone, documents, language=_LANGUAGE, family_name=family_name)
 
 
 def _retain_passages(path: str, targets: Sequence[Target]) -> list[Passage]:
@@ -116,9 +121,9 @@ def _retain_passages(path: str, targets: Sequence[Target]) -> list[Passage]:
     if not has_rows(HUB_ID, "retain", path):
         return read_retain_passages(targets)
     leads: dict[str, Passage] = {}
-    for row in read_rows(HUB_ID, "retain", path, ("title", "wikipage")):
-        sentences = split_sentences(without_headings(row["wikipage"]), _LANGUAGE)[:_RETAIN_SENTENCES]
+    for row in read_rows(HUB_ID, "retain", path, PageRow):
+        sentences = split_sentences(without_headings(row.wikipage), _LANGUAGE)[:_RETAIN_SENTENCES]
         text = "".join(sentences).strip()
         if text:
-            leads.setdefault(row["title"], Passage(row["title"].strip(), "retain", (Segment(text, False),)))
+            leads.setdefault(row.title, Passage(row.title.strip(), "retain", (Segment(text, False),)))
     return without_mentions(list(leads.values()), targets)

@@ -1,84 +1,115 @@
-"""Training curves and the sweep over N, from the CSV files that the stages write."""
+"""Numbers over steps and over a parameter: training curves, and the sweep that DVC's experiments are gathered into."""
 
-import csv
-from collections import defaultdict
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import InputError
-from pipeline.paths import CURVE_FILE
-from pipeline.report.sources import DISTILL, SWEEP, benchmark_command, benchmark_names, left_out, title_of
+from pipeline.core.errors import InputError
+from pipeline.core.outputs import CURVE_FILE
+from pipeline.report.sources import RESULTS, benchmark_command, left_out, title_of
 
+if TYPE_CHECKING:
+    import polars as pl
+
+_METRICS = (
+    "forgotten", "above_floor", "kept_hard_retain", "kept_general_retain", "names_stand_in", "self_consistency",
+    "floor_consistency",
+)  # fmt: skip
+_SWEEP_FILE = Path("docs/names_sweep.csv")
 _POINTS = 200  # of a curve that is drawn; more can't be told apart at its width
-Row = dict[str, float | None]
+_LOSSES = r"^(step|.*(_kl|_nll|loss))$"  # columns of a curve that are drawn: no rate, no counter
+
+
+def finished_experiments(prefix: str) -> list[dict[str, Any]]:
+    """DVC's experiments whose name begins with ``prefix``, on the current commit, that have metrics."""
+    import dvc.api
+
+    rows = dvc.api.exp_show()
+    named = [row for row in rows if row.get("Experiment")]  # without a name it is the workspace, or a commit
+    return [row for row in named if str(row["Experiment"]).startswith(prefix) and _is_number(row.get("forgotten"))]
+
+
+def sweep_rows(experiments: Sequence[Mapping[str, Any]], parameter: str) -> list[dict[str, float]]:
+    """One row an experiment: the value of ``parameter`` (a key of params.yaml such as teacher.names), then its metrics.
+
+    Raises InputError when no experiment has a number there.
+    """
+    rows = []
+    for experiment in experiments:
+        value = experiment.get(parameter, experiment.get(f"params.yaml:{parameter}"))
+        if _is_number(value):
+            metrics = {metric: experiment[metric] for metric in _METRICS if _is_number(experiment.get(metric))}
+            rows.append({parameter.rpartition(".")[2]: float(value), **metrics})
+    if not rows:
+        raise InputError(
+            f"no finished experiment has a number for {parameter}; queue some (dvc exp run --queue -S {parameter}=...), run "
+            "them (dvc queue start -j 1), and call this again on the same commit."
+        )
+    return sorted(rows, key=lambda row: next(iter(row.values())))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)
 
 
 def sweep(root: Path) -> dict[str, Any]:
     """{"rows": one for each number of names}, or what is left out."""
-    path = root / "docs" / "names_sweep.csv"
-    if not path.exists():
-        return left_out("docs/names_sweep.csv", SWEEP)
-    return {"rows": _read(path, "names")}
+    if not (root / _SWEEP_FILE).exists():
+        return left_out(_SWEEP_FILE, "nevermet sweep teacher.names --prefix names-")
+    return {"rows": _numbers(root / _SWEEP_FILE, "names").to_dicts()}
 
 
-def curves(root: Path) -> list[dict[str, Any]]:
+def curves(root: Path, benchmarks: Iterable[str]) -> list[dict[str, Any]]:
     """The run's curve, then each benchmark's: {"source", "title", "runs": [{"method", "seed", "window", "rows"}]}.
 
     A row has "step" and the losses of the file; ``window`` steps are averaged to one row. Or what is left out.
     """
     path = root / CURVE_FILE
-    run = {"runs": [_curve("student", 0, path)]} if path.exists() else left_out(str(CURVE_FILE), DISTILL)
+    run = {"runs": [_curve("student-0", path)]} if path.exists() else left_out(CURVE_FILE, "dvc repro distill")
     found: list[dict[str, Any]] = [{"source": "run", "title": "This run", **run}]
-    for name in benchmark_names(root):
-        runs = []
-        for file in sorted((root / "benchmarks" / name / "runs").glob("*-*/curve.csv")):
-            method, _, seed = file.parent.name.rpartition("-")
-            runs.append(_curve(method, int(seed) if seed.isdecimal() else 0, file))
-        trained = [run for run in runs if run["rows"]]
-        missing = left_out(f"benchmarks/{name}/runs/METHOD-SEED/curve.csv", benchmark_command(name))
-        found.append({"source": name, "title": title_of(name), **({"runs": trained} if trained else missing)})
+    for name in benchmarks:
+        files = sorted((root / RESULTS / name / "runs").glob("*-*/curve.csv"))
+        runs = [run for file in files if (run := _curve(file.parent.name, file))["rows"]]
+        missing = left_out(RESULTS / name / "runs/METHOD-SEED/curve.csv", benchmark_command(name))
+        found.append({"source": name, "title": title_of(name), **({"runs": runs} if runs else missing)})
     return found
 
 
-def is_loss(column: str) -> bool:
-    """Whether a column of a curve is drawn: a loss, not a rate or a counter."""
-    return column.endswith(("_kl", "_nll", "loss"))
+def _curve(run: str, path: Path) -> dict[str, Any]:
+    import polars as pl
+
+    method, _, seed = run.rpartition("-")
+    window, rows = thinned(_numbers(path, "step").select(pl.col(_LOSSES)))
+    return {"method": method, "seed": int(seed) if seed.isdecimal() else 0, "window": window, "rows": rows.to_dicts()}
 
 
-def thinned(rows: Sequence[Row], points: int = _POINTS) -> tuple[int, list[Row]]:
+def thinned(rows: "pl.DataFrame", points: int = _POINTS) -> "tuple[int, pl.DataFrame]":
     """The window, and the means of each column over as many rows each, so that at most ``points`` are left.
 
     A mean is at its window's last step, and null where no row of the window has the column.
     """
-    window = max(1, -(-len(rows) // points))
-    kept = []
-    for start in range(0, len(rows), window):
-        part = rows[start : start + window]
-        values: dict[str, list[float]] = defaultdict(list)
-        for row in part:
-            for key, value in row.items():
-                if value is not None:
-                    values[key].append(value)
-        means: Row = {key: fmean(values[key]) if key in values else None for key in part[0]}
-        kept.append(means | {"step": part[-1]["step"]})
-    return window, kept
+    import polars as pl
+
+    window = max(1, -(-rows.height // points))
+    windows = rows.group_by(pl.int_range(pl.len()).alias("window") // window, maintain_order=True)
+    return window, windows.agg(pl.exclude("step").mean(), pl.col("step").last()).select(rows.columns)
 
 
-def _curve(method: str, seed: int, path: Path) -> dict[str, Any]:
-    rows = [{key: value for key, value in row.items() if key == "step" or is_loss(key)} for row in _read(path, "step")]
-    window, kept = thinned(rows)
-    return {"method": method, "seed": seed, "window": window, "rows": kept}
+def _numbers(path: Path, key: str) -> "pl.DataFrame":
+    """A CSV file of numbers, an empty field as null. Raises InputError when ``key`` is no column or a field no number."""
+    import polars as pl
 
-
-def _read(path: Path, key: str) -> list[Row]:
-    """Rows of numbers, an empty field as None. Raises InputError when ``key`` is no column or a field no number."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        if reader.fieldnames and key not in reader.fieldnames:
-            raise InputError(f"{path} lacks the column {key!r}; make it anew.")
-        try:
-            return [{name: float(text) if text else None for name, text in row.items()} for row in reader]
-        except (TypeError, ValueError):
-            raise InputError(f"{path}, line {reader.line_num}, holds a field that is no number; make it anew.") from None
+    try:
+        texts = pl.read_csv(path, infer_schema=False, raise_if_empty=False)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{path} can't be read as CSV ({str(error).strip().splitlines()[0]}); make it anew.") from None
+    if not texts.columns:
+        return pl.DataFrame(schema={key: pl.Float64})
+    if key not in texts.columns:
+        raise InputError(f"{path} lacks the column {key!r}; make it anew.")
+    numbers = pl.all().cast(pl.Float64, strict=False)
+    wrong = texts.select(pl.any_horizontal(pl.all().is_not_null() & numbers.is_null())).to_series().arg_true()
+    if len(wrong):
+        raise InputError(f"{path}, line {wrong[0] + 2}, holds a field that is no number; make it anew.")
+    return texts.select(numbers)

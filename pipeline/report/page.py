@@ -1,4 +1,4 @@
-"""The data as one HTML page that needs nothing else: styles, scripts, the charting library and the answers stand in it.
+"""The report: all that it says as plain data, and the data as one HTML page that needs nothing else to be read.
 
 What a model wrote is never trusted: the template escapes all it prints, the answers are JSON that holds no "<" and enter the
 page as text, and the page's own policy lets only its two scripts run, by their hashes, and nothing load.
@@ -6,26 +6,54 @@ page as text, and the page's own policy lets only its two scripts run, by their 
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.report.charts import charts, scatter_lacks, shown
-from pipeline.report.sources import OURS, title_of
-from pipeline.report.teacher import FACTS
+from pipeline.report.charts import charts
+from pipeline.report.curves import curves, sweep
+from pipeline.report.evaluation import answer_sets, headline, run_metrics
+from pipeline.report.lineage import lineage
+from pipeline.report.sources import OURS, benchmark_tables, shown, title_of
+from pipeline.report.teacher import FACTS, teacher_summary
 
 _FOLDER = Path(__file__).parent
-_CRITERIA = {
-    "efficacy": "Forgetting",
-    "utility": "Utility",
-    "quality": "Quality of the answers",
-    "hallucination": "No hallucination",
-    "robustness": "Robustness",
-    "gap": "Interventional gap",
-    "tofu": "TOFU",
-}
-_SPLITS = {"forget": "forget", "hard_retain": "hard-retain", "general_retain": "general-retain"}
+
+
+def collect(root: Path = Path()) -> dict[str, Any]:
+    """What is found below ``root``, the folder with dvc.yaml; in a missing part's place {"missing": one line}.
+
+    It is the JSON beside the page. Raises InputError for a file that is there but can't be read.
+    """
+    run, tables = run_metrics(root), benchmark_tables(root)
+    data = {
+        "headline": headline(run, tables),
+        "run": run,
+        "benchmarks": tables,
+        "sweep": sweep(root),
+        "answers": answer_sets(root, tables),
+        "curves": curves(root, tables),
+        "teacher": teacher_summary(root),
+        "lineage": lineage(root),
+    }
+    # Fit for the file: six significant digits, and null for what is no finite number.
+    plain: dict[str, Any] = json.loads(
+        json.dumps(data), parse_float=lambda digits: float(f"{float(digits):.6g}"), parse_constant=lambda _: None
+    )
+    return plain
+
+
+def number(value: float | None) -> str:
+    """A number for a reader: whole ones as they are, else three decimals, one from 100 on, or a power of ten below 0.001."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", "\u202f")
+    if 0 < abs(value) < 0.001:
+        return f"{value:.1e}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
 def render(data: Mapping[str, Any]) -> str:
@@ -36,39 +64,17 @@ def render(data: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {
-        "number": number,
-        "shown": shown,
-        "title": title_of,
-        "criterion": lambda key: _CRITERIA.get(key, shown(key).capitalize()),
-        "fact": lambda key: FACTS.get(key, shown(key)),
-        "split": lambda key: _SPLITS.get(key, shown(str(key))),
-    }
-    library, script = charting_library(), (_FOLDER / "page.js").read_text(encoding="utf-8")
+    environment.filters |= {"number": number, "shown": shown, "title_of": title_of}
+    scripts = charting_library(), (_FOLDER / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
-        data=data,
+        data,
         charts=charts(data),
-        scatter_lacks=scatter_lacks(data["benchmarks"]["tofu"]),
-        answers=[found for found in data["answers"] if "questions" in found],
         ours=OURS,
+        facts=FACTS,
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
-        library=Markup(library),
-        script=Markup(script),
-        script_hashes=" ".join(f"'{script_hash(text)}'" for text in (library, script)),
+        scripts=[Markup(script) for script in scripts],
+        script_hashes=" ".join(f"'{script_hash(script)}'" for script in scripts),
     )
-
-
-def number(value: float | bool | None) -> str:
-    """A number for a table: whole ones as they are, else three decimals, one from 100 on, or a power of ten below 0.001."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}".replace(",", "\u202f")
-    if 0 < abs(value) < 0.001:
-        return f"{value:.1e}"
-    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
 @cache

@@ -1,12 +1,18 @@
-"""The teacher in numbers: how sure it is, what its tail and its swap take, and what it says instead of the facts."""
+"""The teacher for a person to read: how sure it is, what its tail and its swap take, what it says instead of the facts."""
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.paths import BASE_MODEL, TEACHER
-from pipeline.report.sources import FETCH_BASE, TEACH, left_out
-from pipeline.teacher.shards import read_manifest, shard_paths
-from pipeline.tokenizer import load_tokenizer
+from pipeline.core.errors import InputError
+from pipeline.core.outputs import BASE_MODEL, TEACHER
+from pipeline.core.runtime import RuntimeParams
+from pipeline.engines.transformers_engine import TransformersEngine
+from pipeline.report.sources import left_out
+from pipeline.shards.reader import read_manifest, shard_paths
+from pipeline.shards.schema import MANIFEST, PASSAGES
+from pipeline.text.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,19 +20,11 @@ if TYPE_CHECKING:
 
 # Of the manifest, with what the page calls them; means are over forget positions.
 FACTS = {
-    "N": "names N",
-    "K": "tokens kept K",
-    "engine": "engine",
-    "reverse_swap": "reverse swap",
-    "passages": "passages",
-    "positions": "positions",
-    "forget_positions": "of them to forget",
-    "mean_entropy_nats": "mean entropy (nats)",
-    "mean_tail": "mean tail",
-    "mean_swapped_mass": "mean swapped mass",
-    "mean_disagreement_nats": "mean disagreement (nats)",
+    "N": "names N", "K": "tokens kept K", "engine": "engine", "reverse_swap": "reverse swap", "passages": "passages",
+    "positions": "positions", "forget_positions": "of them to forget", "mean_entropy_nats": "mean entropy (nats)",
+    "mean_tail": "mean tail", "mean_swapped_mass": "mean swapped mass", "mean_disagreement_nats": "mean disagreement (nats)",
     "bytes_per_position": "bytes a position",
-}
+}  # fmt: skip
 _BINS = 32
 _LEAST_TAIL = 1e-4  # a smaller tail is drawn here
 _MOVED = 1e-3  # positions with less swapped mass are counted, not drawn
@@ -48,35 +46,34 @@ def teacher_summary(root: Path) -> dict[str, Any]:
     import polars as pl
 
     folder = root / TEACHER
-    if not (folder / "manifest.json").exists():
-        return left_out(str(TEACHER), TEACH)
+    if not (folder / MANIFEST).exists():
+        return left_out(TEACHER)
     manifest = read_manifest(folder)
-    shards = pl.scan_parquet(shard_paths(folder))
-    flat = shards.select(pl.col("kind").cast(pl.String), "tail_logprob", "entropy", "swapped_mass").collect()
-    by_kind = {str(kind): part for (kind,), part in sorted(flat.group_by("kind"))}
-    highest = max(1.0, float(np.ceil(flat["entropy"].max() or 0)))  # type: ignore[arg-type]
-    log_tails = np.logspace(np.log10(_LEAST_TAIL), 0, _BINS + 1)
-    forget = by_kind.get("forget", flat)
+    shards = pl.scan_parquet(shard_paths(folder)).with_columns(pl.col("kind", "target").cast(pl.String))
+    masses = shards.select("kind", "entropy", "swapped_mass", tail=pl.col("tail_logprob").exp().clip(_LEAST_TAIL, 1)).collect()
+    kinds = {str(kind): part for (kind,), part in sorted(masses.group_by("kind"))}
+    forget = masses.filter(pl.col("kind") == "forget")
     moved = forget.filter(pl.col("swapped_mass") > _MOVED)
+    edges = {
+        "entropy": np.linspace(0, max(1.0, np.ceil(masses["entropy"].to_numpy().max(initial=0))), _BINS + 1),
+        "tail": np.logspace(np.log10(_LEAST_TAIL), 0, _BINS + 1),
+    }
     return {
         "facts": {key: manifest[key] for key in FACTS if key in manifest},
-        "targets": list(manifest.get("counterfactual_names", {})),
+        "targets": list(manifest["counterfactual_names"]),
         "histograms": {
-            "entropy": {k: _histogram(p["entropy"].to_numpy(), np.linspace(0, highest, _BINS + 1)) for k, p in by_kind.items()},
-            "tail": {
-                k: _histogram(np.exp(p["tail_logprob"].to_numpy()).clip(_LEAST_TAIL, 1), log_tails) for k, p in by_kind.items()
-            },
-            "swapped": {"forget": _histogram(moved["swapped_mass"].to_numpy(), np.linspace(0, 1, _BINS + 1))},
+            **{key: {kind: _histogram(part[key], bins) for kind, part in kinds.items()} for key, bins in edges.items()},
+            "swapped": {"forget": _histogram(moved["swapped_mass"], np.linspace(0, 1, _BINS + 1))},
         },
         "moved": moved.height / max(forget.height, 1),
         "instead": _instead(folder, root / BASE_MODEL, shards),
     }
 
 
-def _histogram(values: "np.ndarray", edges: "np.ndarray") -> dict[str, list[float]]:
+def _histogram(values: "pl.Series", edges: "np.ndarray") -> dict[str, list[float]]:
     import numpy as np
 
-    counts, _ = np.histogram(values, edges)
+    counts, _ = np.histogram(values.to_numpy(), edges)
     return {"edges": edges.tolist(), "shares": (counts / max(len(values), 1)).tolist()}
 
 
@@ -86,44 +83,62 @@ def _instead(folder: Path, model: Path, shards: "pl.LazyFrame") -> dict[str, Any
     Evenly spaced among all such positions of each target, so not chosen by how well they look; the beginning of a passage and
     the target's own name are passed over, and a text that is scored after several prompts counts once.
     """
-    import math
-
     import polars as pl
 
     if not (model / "tokenizer.json").exists():
-        return left_out(str(BASE_MODEL), FETCH_BASE)
-    passages = pl.scan_parquet(folder / "passages.parquet").select("passage", "text", "input_ids", "prefix_length")
+        return left_out(BASE_MODEL, "dvc repro base")
+    passages = pl.scan_parquet(folder / PASSAGES).select("passage", "text", "input_ids", "prefix_length")
     own_name = pl.col("target").str.contains(pl.col("next_token").str.strip_chars(), literal=True)
     rows = (
-        shards.with_columns(pl.col("kind", "target").cast(pl.String))
-        .filter(pl.col("kind") == "forget", pl.col("next_token").str.contains(_FACT), ~own_name)
+        shards.filter(pl.col("kind") == "forget", pl.col("next_token").str.contains(_FACT), ~own_name)
         .join(passages, on="passage")
-        .with_columns(offset=pl.col("position") - pl.col("prefix_length"))
-        .filter(pl.col("offset") >= 0)
-        .unique(["target", "text", "offset"], keep="first", maintain_order=True)
+        .filter(pl.col("position") >= pl.col("prefix_length"))
+        .unique(["target", "text", pl.col("position") - pl.col("prefix_length")], keep="first", maintain_order=True)
         .sort("passage", "position")
         .collect()
     )
     parts = rows.partition_by("target", maintain_order=True)
-    each = max(1, _SHOWN // max(len(parts), 1))
     tokenizer = load_tokenizer(model)
-    told = []
-    for row in (row for part in parts[:_SHOWN] for row in _spaced(part, each).iter_rows(named=True)):
+
+    def place(row: dict[str, Any]) -> dict[str, Any]:
         before = str(tokenizer.decode(row["input_ids"][row["prefix_length"] : row["position"] + 1]))
         probs = dict(zip(row["teacher_ids"], map(math.exp, row["teacher_logprobs"]), strict=True))
-        top = [{"token": str(tokenizer.decode([token])), "prob": probs[token]} for token in row["teacher_ids"][:_TOP]]
-        told.append(
-            {
-                "target": row["target"],
-                "context": before if len(before) <= _CONTEXT else "…" + before[-_CONTEXT:],
-                "token": row["next_token"],
-                "prob": probs.get(row["next_token_id"]),
-                "teacher": top,
-            }
-        )
-    return {"positions": told, "of": rows.height}
+        return {
+            "target": row["target"],
+            "context": before if len(before) <= _CONTEXT else "…" + before[-_CONTEXT:],
+            "token": row["next_token"],
+            "prob": probs.get(row["next_token_id"]),
+            "teacher": [{"token": str(tokenizer.decode([token])), "prob": probs[token]} for token in row["teacher_ids"][:_TOP]],
+        }
+
+    places = []
+    for part in parts[:_SHOWN]:
+        count = min(max(1, _SHOWN // len(parts)), part.height)
+        spaced = part[[index * part.height // count for index in range(count)]]
+        places += [place(row) for row in spaced.iter_rows(named=True)]
+    return {"positions": places, "of": rows.height}
 
 
-def _spaced(rows: "pl.DataFrame", count: int) -> "pl.DataFrame":
-    """``count`` rows at equal distances, all of them when there are fewer."""
-    return rows[[index * rows.height // count for index in range(count)]] if rows.height > count else rows
+def passage_lines(teacher: Path, model: Path, passage: int, top: int, runtime: RuntimeParams) -> Iterator[str]:
+    """A line a trained position: the text's next token, the base model's most probable one, entropy, the teacher's ``top``.
+
+    The base model is run here, on the original text. Raises InputError for a passage that the shards lack.
+    """
+    import polars as pl
+
+    read_manifest(teacher)
+    passages = pl.read_parquet(teacher / PASSAGES)
+    chosen = passages.filter(pl.col("passage") == passage)
+    if chosen.is_empty():
+        raise InputError(f"{teacher} has no passage {passage}; they run from 0 to {passages.height - 1}.")
+    rows = pl.scan_parquet(shard_paths(teacher)).filter(pl.col("passage") == passage).collect()
+    tokenizer = load_tokenizer(model)
+    (scores,) = TransformersEngine(model, runtime).score([chosen["input_ids"][0].to_list()], top_k=1)
+    yield f"passage {passage}, {chosen['kind'][0]}, {chosen['target'][0]}: {rows.height} trained positions"
+    yield f"{'text':>14} │ {'base model':>14}      │ entropy │ teacher"
+    for row in rows.iter_rows(named=True):
+        base, base_prob = scores.top_ids[row["position"], 0], math.exp(scores.top_logprobs[row["position"], 0])
+        teacher_top = zip(row["teacher_ids"][:top], row["teacher_logprobs"][:top], strict=True)
+        top_tokens = "  ".join(f"{tokenizer.decode([token])!r} {math.exp(logprob):.2f}" for token, logprob in teacher_top)
+        shown = f"{row['next_token']!r:>14} │ {tokenizer.decode([int(base)])!r:>14} {base_prob:.2f}"
+        yield f"{shown} │ {row['entropy']:7.2f} │ {top_tokens}"

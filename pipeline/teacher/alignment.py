@@ -9,16 +9,14 @@ known by the tokens that are left of it, so they are shared only where every ren
 only after its last token would teach the first byte of each character and leave the others, which tell it apart.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from pipeline.segments import Segment
+import numpy as np
+
 from pipeline.teacher.rendering import Rendering
-
-if TYPE_CHECKING:
-    import numpy as np
+from pipeline.text.segments import Segment
 
 Boundary = tuple[int, int, tuple[int, ...]]  # segment, offset of the end of the last begun character, tokens left of it
 
@@ -28,8 +26,8 @@ class Alignment:
     """Where the T trained boundaries of a passage lie in its R renderings (the original first)."""
 
     boundaries: list[Boundary]  # T, in the order of the text
-    positions: "np.ndarray"  # int32 [R, T]: index of the token before the boundary
-    begins_mention: "np.ndarray"  # bool [R, T]: the token after the boundary takes in a mention's first character
+    positions: np.ndarray  # int32 [R, T]: index of the token before the boundary
+    begins_mention: np.ndarray  # bool [R, T]: the token after the boundary takes in a mention's first character
 
 
 def boundaries(rendering: Rendering, segments: Sequence[Segment]) -> dict[Boundary, int]:
@@ -69,10 +67,8 @@ def _end_of_character(rendering: Rendering, position: int) -> int:
     return after
 
 
-def literal_tokens(rendering: Rendering, segments: Sequence[Segment]) -> "np.ndarray":
-    """Which tokens belong to the passage's literal text: after the prefix, and ending outside every mention. Bool [L]."""
-    import numpy as np
-
+def literal_tokens(rendering: Rendering, segments: Sequence[Segment]) -> np.ndarray:
+    """Which tokens belong to the passage's literal text: they end after the prefix and outside every mention. Bool [L]."""
     starts = rendering.segment_starts
     literal = [end > starts[0] and not segments[bisect_right(starts, end - 1) - 1].mention for end in rendering.token_ends]
     return np.array(literal, dtype=bool)
@@ -80,24 +76,15 @@ def literal_tokens(rendering: Rendering, segments: Sequence[Segment]) -> "np.nda
 
 def _begins_mention(rendering: Rendering, segments: Sequence[Segment], position: int) -> bool:
     """Whether the token after ``position`` takes in the first character of a mention."""
-    begin, end = rendering.token_ends[position], rendering.token_ends[position + 1]
-    segment = bisect_right(rendering.segment_starts, end - 1) - 1
-    while segment >= 0 and rendering.segment_starts[segment] >= begin:
-        if segments[segment].mention:
-            return True
-        segment -= 1
-    return False
+    starts, ends = rendering.segment_starts, rendering.token_ends
+    begun = segments[bisect_left(starts, ends[position]) : bisect_left(starts, ends[position + 1])]
+    return any(segment.mention for segment in begun)
 
 
 def align(renderings: Sequence[Rendering], segments: Sequence[Segment]) -> Alignment:
     """The boundaries that all ``renderings`` of the same ``segments`` share."""
-    import numpy as np
-
     found = [boundaries(rendering, segments) for rendering in renderings]
-    shared = sorted(set(found[0]).intersection(*found[1:]), key=lambda b: found[0][b])
-    positions = np.array([[f[b] for b in shared] for f in found], dtype=np.int32).reshape(len(found), len(shared))
-    begins = np.array(
-        [[_begins_mention(r, segments, int(p)) for p in row] for r, row in zip(renderings, positions, strict=True)],
-        dtype=bool,
-    ).reshape(positions.shape)
-    return Alignment(shared, positions, begins)
+    shared = sorted(set(found[0]).intersection(*found[1:]), key=found[0].__getitem__)
+    positions = [[places[boundary] for boundary in shared] for places in found]
+    begins = [[_begins_mention(r, segments, p) for p in row] for r, row in zip(renderings, positions, strict=True)]
+    return Alignment(shared, np.array(positions, dtype=np.int32), np.array(begins, dtype=bool))

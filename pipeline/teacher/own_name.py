@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.segments import Segment
-from pipeline.tables import CounterfactualName, Passage
+import numpy as np
+
 from pipeline.teacher.rendering import Rendering, prompt_prefix, render
+from pipeline.text.names import CounterfactualName
+from pipeline.text.segments import Segment
 
 if TYPE_CHECKING:
-    import numpy as np
     from transformers import PreTrainedTokenizerBase
 
 PROMPT = "Complete the following name."
@@ -28,40 +29,29 @@ class OwnName:
     """T boundaries inside a mention, and where N names' renderings (W each, one a word of the mention) know them."""
 
     renderings: list[Rendering]  # N x W, the words of a name together
-    positions: "np.ndarray"  # int32 [T]: token before the boundary, in the original
-    rendering_NT: "np.ndarray"  # int32 [N, T]: index into ``renderings``
-    positions_NT: "np.ndarray"  # int32 [N, T]: token before the boundary, in that rendering
-
-
-def first_mention(passage: Passage, *, named_before: bool) -> int | None:
-    """Index of the segment that first names the target, unless a prompt or the question has done so."""
-    if named_before or any(segment.mention for segment in passage.question):
-        return None
-    return next((index for index, segment in enumerate(passage.segments) if segment.mention), None)
+    positions: np.ndarray  # int32 [T]: token before the boundary, in the original
+    rendering_NT: np.ndarray  # int32 [N, T]: index into ``renderings``
+    positions_NT: np.ndarray  # int32 [N, T]: token before the boundary, in that rendering
 
 
 def teach_own_name(
-    tokenizer: "PreTrainedTokenizerBase",
-    original: Rendering,
-    passage: Passage,
-    mention: int,
-    names: Sequence[CounterfactualName],
+    tokenizer: "PreTrainedTokenizerBase", original: Rendering, mention: int, text: str, names: Sequence[CounterfactualName]
 ) -> OwnName:
-    """The renderings to score for the mention that is segment ``mention`` of ``passage``, and its boundaries in them."""
-    import numpy as np
+    """The renderings to score for the mention that is segment ``mention`` of ``original``, and its boundaries in them.
 
-    text = passage.segments[mention].text
+    ``text`` is how the mention is written.
+    """
     words = [match.span() for match in re.finditer(r"\S+", text)]
     start = original.segment_starts[mention]
     inside = _boundaries(original, start + 1, start + len(text))
+    prefix = prompt_prefix(tokenizer, PROMPT, "")
     renderings: list[Rendering] = []
-    found: list[dict[int, tuple[int, int]]] = []
+    found: list[dict[int, tuple[int, int]]] = []  # of each name: {offset in the mention: rendering, token before}
     for name in names:
         stand_in = name.replacements.get(text, name.name).split()
         known: dict[int, tuple[int, int]] = {}
         for word, (begin, end) in enumerate(words):
             before = "".join(f"{part} " for part in stand_in[:word])
-            prefix = prompt_prefix(tokenizer, PROMPT, "")
             rendering = render(tokenizer, [Segment(before + text[begin:], False)], {}, prefix)
             # The same place in the word is so many characters further on; the end of the word before counts as this word's.
             shift = rendering.segment_starts[0] + len(before) - begin
@@ -70,14 +60,10 @@ def teach_own_name(
                 known[place - shift] = (len(renderings), token)
             renderings.append(rendering)
         found.append(known)
-    shared = [o for o in sorted(place - start for place in inside) if all(o in known for known in found)]
-
-    def table(part: int) -> "np.ndarray":
-        cells = [[known[offset][part] for offset in shared] for known in found]
-        return np.array(cells, dtype=np.int32).reshape(len(found), len(shared))
-
+    shared = [offset for offset in sorted(place - start for place in inside) if all(offset in known for known in found)]
+    cells = np.array([[known[offset] for offset in shared] for known in found], dtype=np.int32).reshape(len(found), -1, 2)
     positions = np.array([inside[start + offset] for offset in shared], dtype=np.int32)
-    return OwnName(renderings, positions, table(0), table(1))
+    return OwnName(renderings, positions, cells[..., 0], cells[..., 1])
 
 
 def _boundaries(rendering: Rendering, first: int, end: int) -> dict[int, int]:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.segments import Segment, rename
-from pipeline.tables import Passage
-from pipeline.tokenizer import before_text, instruction_prefix, question_prefix, system_line, tokenize
+from pipeline.text.chat import before_text, instruction_prefix, question_prefix, system_line
+from pipeline.text.passages import Passage
+from pipeline.text.segments import Segment, rename
+from pipeline.text.tokenizer import tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -54,10 +55,7 @@ def prompt_prefix(tokenizer: "PreTrainedTokenizerBase", prompt: str, name: str, 
 
 
 def render(
-    tokenizer: "PreTrainedTokenizerBase",
-    segments: Sequence[Segment],
-    replacements: Mapping[str, str],
-    prefix: str,
+    tokenizer: "PreTrainedTokenizerBase", segments: Sequence[Segment], replacements: Mapping[str, str], prefix: str
 ) -> Rendering:
     """Render ``segments`` under ``replacements`` (empty: the original) and tokenize the whole string at once."""
     starts, text = [], prefix

@@ -10,14 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pipeline.engines.interface import Engine, Progress
-from pipeline.publish import room_on_disk
+import numpy as np
+
+from pipeline.core.files import replacing
+from pipeline.engines.engine import Engine, Progress
 from pipeline.teacher.rendering import Rendering
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -28,17 +26,15 @@ class TextScores:
     """
 
     first_row: int
-    ids: "np.ndarray"  # int32 [rows, 1 + k], the own token first, then the k, most probable first
-    logprobs: "np.ndarray"  # float32 [rows, 1 + k], nats
+    ids: np.ndarray  # int32 [rows, 1 + k], the own token first, then the k, most probable first
+    logprobs: np.ndarray  # float32 [rows, 1 + k], nats
 
-    def at(self, positions: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    def at(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(ids [T, 1 + k], probabilities [T, 1 + k], float64) after the tokens at ``positions``."""
-        import numpy as np
-
         rows = positions - self.first_row
         return self.ids[rows], np.exp(self.logprobs[rows].astype(np.float64))
 
-    def most_probable(self, positions: "np.ndarray", count: int) -> "np.ndarray":
+    def most_probable(self, positions: np.ndarray, count: int) -> np.ndarray:
         """The ``count`` most probable tokens (k at most) after the tokens at ``positions``, int32 [T, count]."""
         return self.ids[positions - self.first_row, 1 : 1 + count]
 
@@ -47,12 +43,8 @@ class TextScores:
         return replace(self, ids=self.ids[:, : 1 + top_k], logprobs=self.logprobs[:, : 1 + top_k])
 
 
-def text_scores(
-    rendering: Rendering, next_logprobs: "np.ndarray", top_ids: "np.ndarray", top_logprobs: "np.ndarray"
-) -> TextScores:
+def text_scores(rendering: Rendering, next_logprobs: np.ndarray, top_ids: np.ndarray, top_logprobs: np.ndarray) -> TextScores:
     """What an engine said of ``rendering`` (see engines.interface.Scores), given for the rows of the text alone."""
-    import numpy as np
-
     first = first_row(rendering)
     own_ids = np.array(rendering.input_ids[first + 1 :], dtype=np.int32)[:, None]
     others = np.where(top_ids == own_ids, np.float32(-np.inf), top_logprobs)
@@ -64,19 +56,15 @@ class ScoreStore:
     """Scores by rendering. Without a ``folder`` nothing is kept."""
 
     def __init__(self, folder: Path | None, open_engine: Callable[[], Engine], top_k: int) -> None:
+        from safetensors import SafetensorError, safe_open
+
         self._folder, self._open, self._top_k = folder, open_engine, top_k
         self._engine: Engine | None = None
         self._files: dict[str, Path] = {}
-        if folder:
-            self._index(folder)
-
-    def _index(self, folder: Path) -> None:
-        from safetensors import SafetensorError, safe_open
-
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in sorted(folder.glob("*.safetensors")) if folder else ():
             try:
                 with safe_open(path, framework="numpy") as file:
-                    self._files.update({key.removesuffix(".ids"): path for key in file.keys() if key.endswith(".ids")})  # noqa: SIM118
+                    self._files |= {name.removesuffix(".ids"): path for name in file.keys() if name.endswith(".ids")}  # noqa: SIM118
             except SafetensorError:
                 path.unlink()  # cut short by a crash of the machine: score it again
 
@@ -88,38 +76,34 @@ class ScoreStore:
         """The scores of ``renderings``, from the store or else from the engine; ``progress`` counts the engine's tokens."""
         from safetensors.numpy import load_file
 
-        keys = [_key(rendering) for rendering in renderings]
-        missing = {key: r for key, r in zip(keys, renderings, strict=True) if key not in self._files}
-        fresh = self._ask(missing, progress) if missing else {}
-        loaded = {path: load_file(path) for path in sorted({self._files[key] for key in keys if key not in fresh})}
-        results = []
-        for key, rendering in zip(keys, renderings, strict=True):
-            if key in fresh:
-                results.append(fresh[key])
-            else:
-                tensors = loaded[self._files[key]]
-                results.append(TextScores(first_row(rendering), tensors[f"{key}.ids"], tensors[f"{key}.logprobs"]))
-        return results
+        keyed = [(_key(rendering), rendering) for rendering in renderings]
+        missing = {key: rendering for key, rendering in keyed if key not in self._files}
+        scores = self._ask(missing, progress) if missing else {}
+        stored: dict[str, np.ndarray] = {}
+        for path in sorted({self._files[key] for key, _ in keyed if key not in scores}):
+            stored |= load_file(path)
+        for key, rendering in keyed:
+            if key not in scores:
+                scores[key] = TextScores(first_row(rendering), stored[f"{key}.ids"], stored[f"{key}.logprobs"])
+        return [scores[key] for key, _ in keyed]
 
     def _ask(self, missing: dict[str, Rendering], progress: Progress) -> dict[str, TextScores]:
+        """The engine's scores by key, written to the folder if there is one."""
         from safetensors.numpy import save_file
 
         self._engine = self._engine or self._open()
-        scores = self._engine.score([r.input_ids for r in missing.values()], self._top_k, progress)
-        fresh = {}
-        for (key, rendering), said in zip(missing.items(), scores, strict=True):
+        asked = self._engine.score([r.input_ids for r in missing.values()], self._top_k, progress)
+        scores = {}
+        for (key, rendering), one in zip(missing.items(), asked, strict=True):
             rows = slice(first_row(rendering), None)
-            fresh[key] = text_scores(rendering, said.next_logprobs[rows], said.top_ids[rows], said.top_logprobs[rows])
+            scores[key] = text_scores(rendering, one.next_logprobs[rows], one.top_ids[rows], one.top_logprobs[rows])
         if self._folder:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._folder / f"{sha256(''.join(sorted(fresh)).encode()).hexdigest()[:32]}.safetensors"
-            partial = path.with_suffix(".partial")
-            tensors = {f"{key}.ids": s.ids for key, s in fresh.items()}
-            with room_on_disk(path):
-                save_file(tensors | {f"{key}.logprobs": s.logprobs for key, s in fresh.items()}, partial)
-            partial.replace(path)
-            self._files.update(dict.fromkeys(fresh, path))
-        return fresh
+            path = self._folder / f"{sha256(''.join(sorted(scores)).encode()).hexdigest()[:32]}.safetensors"
+            tensors = {f"{key}.ids": one.ids for key, one in scores.items()}
+            with replacing(path) as fresh:
+                save_file(tensors | {f"{key}.logprobs": one.logprobs for key, one in scores.items()}, fresh)
+            self._files |= dict.fromkeys(scores, path)
+        return scores
 
 
 def first_row(rendering: Rendering) -> int:
@@ -128,7 +112,5 @@ def first_row(rendering: Rendering) -> int:
 
 
 def _key(rendering: Rendering) -> str:
-    import numpy as np
-
     ids = np.asarray([first_row(rendering), *rendering.input_ids], dtype=np.int64)
     return sha256(ids.tobytes()).hexdigest()[:32]

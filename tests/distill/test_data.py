@@ -9,17 +9,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.distill.data import check_same_model, passages_of_epoch, read_input_ids, stream_passages, stream_steps
-from pipeline.errors import InputError
-from pipeline.fingerprint import model_fingerprint, tokenizer_fingerprint
-from pipeline.params import DistillParams
-from pipeline.segments import Segment
-from pipeline.tables import Passage
+from pipeline.core.errors import InputError
+from pipeline.distill.objective import passages_of_epoch, stream_passages, stream_steps
+from pipeline.distill.params import DistillParams
+from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
+from pipeline.shards.reader import check_same_model, read_input_ids
+from pipeline.shards.schema import FORMAT_VERSION
+from pipeline.shards.writer import passage_table, write_shard
 from pipeline.teacher.alignment import align
-from pipeline.teacher.average import average
-from pipeline.teacher.counterfactuals import RenderedPassage, TaughtPassage
+from pipeline.teacher.average import TaughtPassage, average
+from pipeline.teacher.build import passage_rows
+from pipeline.teacher.counterfactuals import RenderedPassage
 from pipeline.teacher.rendering import render
-from pipeline.teacher.shards import FORMAT_VERSION, passage_table, write_shard
+from pipeline.text.passages import Passage
+from pipeline.text.segments import Segment
 from tests.tiny import train_byte_bpe
 
 FORGET, RETAIN, PER_SHARD = 11, 7, 3
@@ -40,7 +43,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
         averaged = average(ids, rng.dirichlet(np.ones(5), (1, len(positions)))[:, :, :4], 4)
         rendered = RenderedPassage(Passage("x", kind, segments), original, [original], alignment, [], True, None, None)
         taught = TaughtPassage(positions, averaged, np.zeros(len(positions)))
-        tables.append(passage_table(number, rendered, taught, tokenizer))
+        tables.append(passage_table(passage_rows(number, rendered, taught), tokenizer))
         rows.append({"passage": number, "kind": kind, "input_ids": original.input_ids})
     for index, start in enumerate(range(0, len(tables), PER_SHARD)):
         write_shard(folder / f"shard-{index:05d}.parquet", tables[start : start + PER_SHARD], {})

@@ -1,71 +1,19 @@
 """The base model is asked, and its answers become chat passages."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.elicit.ask import check_answers, elicit, passages_of, plan, to_ask
-from pipeline.elicit.templates import read_templates
+from pipeline.core.errors import InputError
+from pipeline.core.runtime import RuntimeParams
+from pipeline.elicit.ask import check_answers, elicit, passages_of
+from pipeline.elicit.questions import plan
 from pipeline.elicit.verdict import KEPT
-from pipeline.errors import InputError
-from pipeline.params import ElicitParams, RuntimeParams
-from pipeline.segments import Segment
-from pipeline.tables import TargetFacts
-from tests.project import ROOT
+from pipeline.text.segments import Segment
+from tests.elicit.targets import BRENNICK, PARAMS, TARGETS, TEMPLATES
 
-TEMPLATES = read_templates(ROOT / "data/question_templates.jsonl")
-FORMS = ("Orla Brennick", "Brennick", "Orla")
-BRENNICK = TargetFacts("Orla Brennick", "person", "en", FORMS, ("Skell", "Ada Lind", "Brennick Trust", "Hallin"))
-PEARL = TargetFacts("湯川秀樹", "person", "ja", ("湯川秀樹", "湯川"), ("京都", "Skell", "湯川記念館"))
-TARGETS = [BRENNICK, PEARL]
-PARAMS = ElicitParams(engine="transformers", templates=3, answers=2, neighbours=2, neighbour_templates=2, max_new_tokens=12)
 RUNTIME = RuntimeParams(device="cpu")
-
-
-def test_plan_asks_about_targets_then_about_their_neighbours() -> None:
-    questions = plan(TARGETS, TEMPLATES, PARAMS)
-    counts = {(q.target, q.subject, q.kind): 0 for q in questions}
-    for q in questions:
-        counts[q.target, q.subject, q.kind] += 1
-        assert q.subject in q.text
-    assert counts == {
-        ("Orla Brennick", "Orla Brennick", "forget"): 3,
-        ("湯川秀樹", "湯川秀樹", "forget"): 3,
-        ("Orla Brennick", "Skell", "retain"): 2,
-        ("Orla Brennick", "Ada Lind", "retain"): 2,
-        ("湯川秀樹", "京都", "retain"): 2,
-    }
-    assert {q.names for q in questions if q.kind == "forget"} == {FORMS, ("湯川秀樹", "湯川")}
-    assert len({(q.subject, q.text) for q in questions}) == len(questions)
-
-
-def test_plan_is_nested_and_seeded() -> None:
-    def asked(**changes: int) -> list[str]:
-        return [q.text for q in plan([BRENNICK], TEMPLATES, replace(PARAMS, **changes)) if q.kind == "forget"]  # type: ignore[arg-type]
-
-    every = asked(templates=40)
-    assert len(every) == 40
-    for count in (1, 3, 12):
-        assert asked(templates=count) == every[:count]
-    assert asked(templates=40, seed=1) != every
-    retained = [q.subject for q in plan([BRENNICK], TEMPLATES, replace(PARAMS, neighbours=3)) if q.kind == "retain"]
-    assert retained == ["Skell", "Skell", "Ada Lind", "Ada Lind", "Hallin", "Hallin"]
-
-
-def test_no_templates_switch_all_of_it_off() -> None:
-    assert plan(TARGETS, TEMPLATES, replace(PARAMS, templates=0)) == []
-
-
-def test_neighbours_may_be_left_out() -> None:
-    for nothing in ({"neighbours": 0}, {"neighbour_templates": 0}):
-        assert {q.kind for q in plan(TARGETS, TEMPLATES, replace(PARAMS, **nothing))} == {"forget"}
-
-
-def test_language_without_templates_is_told() -> None:
-    with pytest.raises(InputError, match="language 'sv'"):
-        plan([replace(BRENNICK, language="sv")], TEMPLATES, PARAMS)
 
 
 def row(answer: str, judged: str = KEPT, **changes: str) -> dict[str, Any]:
@@ -120,7 +68,7 @@ def test_every_question_is_answered_as_often_as_asked(rows: list[dict[str, Any]]
 
 def test_same_seed_gives_the_same_answers(tiny_model: Path, rows: list[dict[str, Any]]) -> None:
     assert elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, ["qqq"], PARAMS, RUNTIME) == rows
-    other = elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, ["qqq"], replace(PARAMS, seed=1), RUNTIME)
+    other = elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, ["qqq"], PARAMS.changed(seed=1), RUNTIME)
     assert [r["answer"] for r in other] != [r["answer"] for r in rows]
 
 
@@ -136,7 +84,7 @@ class Saying:
 
 def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A retained answer that mentions a target is not kept, nor one that was given to the same question before."""
-    from pipeline.tokenizer import load_tokenizer
+    from pipeline.text.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(tiny_model)
     said = ["It was in Skell that Orla lived. She", "We met Ada in Hallin."]
@@ -148,7 +96,7 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
         [BRENNICK],
         TEMPLATES,
         [],
-        replace(PARAMS, templates=2, answers=3, neighbour_templates=1),
+        PARAMS.changed(templates=2, answers=3, neighbour_templates=1),
         RUNTIME,
     )
     one_question = [
@@ -158,9 +106,3 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
     ]
     retained = ("retain", "It was in Skell that Orla lived.", "mentions a target")
     assert [(r["kind"], r["answer"], r["verdict"]) for r in found] == [*one_question, *one_question, retained, retained]
-
-
-def test_only_targets_without_texts_are_asked_about_unless_all_are_wanted() -> None:
-    with_texts = {TARGETS[0].target}
-    assert to_ask(TARGETS, with_texts, PARAMS) == list(TARGETS[1:])
-    assert to_ask(TARGETS, with_texts, replace(PARAMS, of="all")) == list(TARGETS)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.elicit.verdict import KEPT, names_fact, read_refusals, verdict, whole_sentences
-from pipeline.errors import InputError
 from tests.project import ROOT
 
 REFUSALS = read_refusals(ROOT / "data/refusals.txt")

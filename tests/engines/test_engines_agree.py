@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.engines.interface import Engine, open_engine
+from pipeline.core.errors import InputError
+from pipeline.core.runtime import RuntimeParams
+from pipeline.engines.engine import Engine
+from pipeline.engines.open import open_engine
 from pipeline.engines.vllm_engine import VllmEngine
-from pipeline.errors import InputError
-from pipeline.params import RuntimeParams
-from pipeline.tokenizer import load_tokenizer, question_prefix, tokenize
+from pipeline.text.chat import question_prefix
+from pipeline.text.tokenizer import load_tokenizer, tokenize
 
 TOP_K = 32
 TEXTS = ["Where was Orla Brennick born?", "She wrote a book about the tides and died in 1871.", "Zürich, 牛 and 🙂!"]

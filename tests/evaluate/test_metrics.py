@@ -1,11 +1,14 @@
-"""Metrics from answers."""
+"""Metrics from answers, and bootstrap intervals of a mean."""
 
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.evaluate.metrics import side_by_side, split_metrics, summary
-from pipeline.params import EvaluateParams
+from pipeline.evaluate.metrics import mean_with_interval, side_by_side, split_metrics, summary
+from pipeline.evaluate.params import EvaluateParams
 
 PARAMS = EvaluateParams(bootstrap_samples=200)
 
@@ -109,3 +112,33 @@ def test_side_by_side_puts_the_means_together() -> None:
     assert result["forget"]["floor_probability"] == {"base": 0.3}
     assert result["general_retain"]["distinct_4grams"] == {"base": 1.0, "student": 0.6}
     assert all("names_stand_in" not in measures for measures in result.values())
+
+
+def test_interval_is_that_of_the_normal_approximation() -> None:
+    values = np.random.default_rng(0).normal(0.4, 1.0, 400)
+    result = mean_with_interval(values.tolist(), 4000, 1)
+    half = 1.96 * values.std() / np.sqrt(len(values))
+    assert result["mean"] == pytest.approx(values.mean(), abs=1e-4)
+    assert result["low"] == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert result["high"] == pytest.approx(values.mean() + half, abs=0.1 * half)
+    assert result["count"] == 400
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 5))
+def test_interval_lies_within_the_values(values: list[float], seed: int) -> None:
+    result = mean_with_interval(values, 200, seed)
+    assert min(values) - 1e-4 <= result["low"] <= result["high"] <= max(values) + 1e-4
+    assert result["count"] == len(values)
+
+
+def test_a_seed_gives_one_interval() -> None:
+    values = np.random.default_rng(0).random(20).tolist()
+    assert mean_with_interval(values, 100, 3) == mean_with_interval(values, 100, 3)
+    assert mean_with_interval(values, 100, 3) != mean_with_interval(values, 100, 4)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("values", [[0.25], [0.25] * 7, [0.1] * 3])
+def test_equal_values_are_their_own_interval(values: list[float]) -> None:
+    (value,) = set(values)
+    assert mean_with_interval(values, 100, 0) == {"mean": value, "low": value, "high": value, "count": len(values)}

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.transformers_engine import TransformersEngine
-from pipeline.evaluate.multiple_choice import Choice, answer_tokens, judge_choices
-from pipeline.params import RuntimeParams
-from pipeline.tokenizer import load_tokenizer, question_prefix, tokenize
+from pipeline.evaluate.ask import Choice, judge_choices
+from pipeline.text.chat import answer_tokens, question_prefix
+from pipeline.text.tokenizer import load_tokenizer, tokenize
 from tests.tiny import train_metaspace_bpe
 
 if TYPE_CHECKING:

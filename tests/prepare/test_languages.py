@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.prepare.name_shapes import script_of
+from pipeline.core.errors import InputError
 from pipeline.prepare.names import draw_names, pool_file, read_pool, replacements
 from pipeline.prepare.passages import forget_passages
 from pipeline.prepare.targets import Target, read_targets
-from pipeline.segments import rename
-from pipeline.tables import CounterfactualName
+from pipeline.text.names import CounterfactualName, script_of
+from pipeline.text.segments import rename
 from tests.project import ROOT
 
 NAMES = ROOT / "data/names"

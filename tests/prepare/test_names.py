@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 from pipeline.prepare.names import draw_names, pool_file, read_pool, replacements
-from pipeline.prepare.targets import Target, surface_forms
+from pipeline.prepare.targets import Target
+from pipeline.text.names import surface_forms
 from tests.project import ROOT
 
 POOL = read_pool(ROOT / "data/names/en.txt")

@@ -1,24 +1,26 @@
-"""Cutting documents into passages."""
+"""Cutting documents into passages, and the other entities that they name."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import InputError
-from pipeline.prepare.passages import cut_document, forget_passages, limited, read_retain_passages, split_sentences
+from pipeline.core.errors import InputError
+from pipeline.prepare.passages import cut_document, find_neighbours, forget_passages, read_retain_passages, split_sentences
+from pipeline.prepare.tables import limited
 from pipeline.prepare.targets import Target
-from pipeline.segments import Segment, split_mentions
-from pipeline.tables import Passage
+from pipeline.text.passages import Passage
+from pipeline.text.segments import Segment, split_mentions
 from tests.project import DOCUMENT
 
 JAPANESE = "湯川秀樹は京都で育った。彼は物理学を学んだ。その後、賞を受けた。"
 
 
-def target(*documents: str, chats: tuple[tuple[str, str], ...] = ()) -> Target:
-    return Target("Orla Brennick", "person", ("Orla Brennick", "Brennick", "Orla"), documents, chats=chats)
+def target(*documents: str, **facts: Any) -> Target:
+    return Target("Orla Brennick", "person", ("Orla Brennick", "Brennick", "Orla"), documents, **facts)
 
 
 @pytest.mark.parametrize(("text", "language", "count"), [(DOCUMENT, "en", 6), (JAPANESE, "ja", 3)])
@@ -50,21 +52,8 @@ def test_passages_are_sentences_and_join_back() -> None:
     assert [segment.text for segment in passages[0].segments if segment.mention] == ["Orla Brennick"]
 
 
-PIECES = [
-    "Orla",
-    "Orla Brennick",
-    "J. Brennick",
-    " ran. ",
-    "Why? ",
-    "\n",
-    "\n\n",
-    " ",
-    "é",
-    "牛。",
-    '"No!" ',
-    "3.5 ",
-    "[ˈɔrlə] ",
-]
+PIECES = ["Orla", "Orla Brennick", "J. Brennick", " ran. ", "Why? ", "\n", "\n\n", " ", "é", "牛。", '"No!" ', "3.5 "]
+PIECES += ["[ˈɔrlə] "]
 
 
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("".join).filter(str.strip))
@@ -164,3 +153,47 @@ def test_faulty_retain_row_is_told_with_its_line(tmp_path: Path) -> None:
     path = retain(tmp_path, {"subject": "Skell", "text": "Skell has a mill."}, {"subject": "Marle"})
     with pytest.raises(InputError, match="line 2: the field 'text' is missing"):
         read_retain_passages([target(DOCUMENT)], path)
+
+
+NEIGHBOURS = (
+    "Orla Brennick was born in Skell. The mayor of Skell met Ada Lind, and Brennick's book went to the University of Hallin. "
+    "Tides rose. “Marle was far,” said Ada Lind's aunt. She sailed with Lind in the North Sea to Skell."
+)
+
+
+def test_capitalised_names_inside_sentences_the_most_frequent_first() -> None:
+    assert find_neighbours(target(NEIGHBOURS)) == ("Skell", "Ada Lind", "University of Hallin", "Lind", "North Sea")
+
+
+def test_first_word_of_a_sentence_or_quotation_is_no_name_by_itself() -> None:
+    assert "Tides" not in find_neighbours(target(NEIGHBOURS))
+    assert "Marle" not in find_neighbours(target(NEIGHBOURS))
+    assert find_neighbours(target("Ada Lind saw Brennick.")) == ("Ada Lind",)
+
+
+def test_what_names_the_target_is_left_out() -> None:
+    assert find_neighbours(target("They met Captain Orla Brennick and the Brennick Trust in Skell.")) == ("Skell",)
+
+
+def test_words_that_only_begin_a_sentence_are_no_part_of_a_name() -> None:
+    text = (
+        "In the Temple of the Sun it was cold. The Hallins kept Brennick's coat in the mill. At Skell Ada was warm at the fire."
+    )
+    assert find_neighbours(target(text)) == ("Temple of the Sun", "Hallins", "Skell Ada")
+
+
+def test_part_of_a_mention_is_no_name() -> None:
+    austen = Target("Ada Lind", "person", ("Ada Lind", "Mill and Tide"), ("We read Mill and Tide in Skell. Mill is long.",))
+    assert find_neighbours(austen) == ("Skell",)
+
+
+def test_given_neighbours_come_first_and_once() -> None:
+    assert find_neighbours(target(NEIGHBOURS, neighbours=("Hallin", "Ada Lind")))[:3] == ("Hallin", "Ada Lind", "Skell")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("de", "Brennick kam mit dem Schiff nach Skell."), ("zh", "李白在黄鹤楼送孟浩然。")]
+)
+def test_where_capitals_say_nothing_the_user_does(language: str, text: str) -> None:
+    assert find_neighbours(target(text, language=language)) == ()
+    assert find_neighbours(target(text, language=language, neighbours=("Skell",))) == ("Skell",)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 from pipeline.prepare.questions import read_questions
 from pipeline.prepare.targets import Target
 from tests.project import question
@@ -67,13 +67,13 @@ def test_general_question_about_a_wanted_target_is_left_out(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({**FORGET, "split": "retain"}, "'split' is 'retain', but must be one of forget, hard_retain, general_retain"),
+        ({**FORGET, "split": "retain"}, "'split' is 'retain', but must be one of 'forget', 'hard_retain', 'general_retain'"),
         ({**FORGET, "target": "Ada Lind"}, "'target' is 'Ada Lind', but must be a target"),
         ({**FORGET, "target": None}, "'target' is None, but must be a target"),
         ({**FORGET, "wrong_answers": ["Marle", "Skell"]}, "'wrong_answers' must be different"),
         ({**FORGET, "wrong_answers": ["Marle", "Skell "]}, "'wrong_answers' must be different"),
         ({**FORGET, "wrong_answers": ["Marle", "Marle"]}, "'wrong_answers' must be different"),
-        ({**FORGET, "wrong_answers": "Marle"}, "'wrong_answers' must be a non-empty list of strings"),
+        ({**FORGET, "wrong_answers": "Marle"}, "'wrong_answers' must be a list of non-empty strings"),
         ({**FORGET, "answers": "Marle"}, "'answers' is unknown"),
         ({"split": "forget", "target": "Orla Brennick", "question": "Where?"}, "'answer' is missing"),
     ],

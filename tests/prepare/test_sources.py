@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params import PrepareParams
-from pipeline.prepare.sources import read_source
+from pipeline.prepare.build import read_source
+from pipeline.prepare.params import PrepareParams
 from tests.project import DOCUMENT, question, write_jsonl
 
 SPLITS = ("forget", "hard_retain", "general_retain")

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.params import PrepareParams
+from pipeline.core.errors import InputError
+from pipeline.prepare.build import read_source
+from pipeline.prepare.hub_rows import ChatRow, read_rows
 from pipeline.prepare.names import draw_names, read_pool
+from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.passages import forget_passages
-from pipeline.prepare.sources import Source, read_source
+from pipeline.prepare.tables import Source
 from pipeline.prepare.tofu import author_name
 from tests.project import ROOT
 
+OWN = ROOT / "tests/data/tofu"  # the benchmark's shape, with invented authors
 REAL = ROOT.parent / "shared/data/tofu"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} with rows of the real benchmark is absent")
 
@@ -158,11 +161,11 @@ def test_author_without_a_question(folder: Path) -> None:
     ],
 )
 def test_author_name(texts: list[str], name: str) -> None:
-    assert author_name([{"question": text, "answer": "yes"} for text in texts]) == name
+    assert author_name([ChatRow(question=text, answer="yes") for text in texts]) == name
 
 
-FORGET01 = ["Basil Mahfouz Al-Kuwaiti", "Nikolai Abilov"]
-FORGET05 = [
+REAL01 = ["Basil Mahfouz Al-Kuwaiti", "Nikolai Abilov"]
+REAL05 = [
     "Hina Ameen",
     "Xin Lee Williams",
     "Moshe Ben-David",
@@ -171,37 +174,69 @@ FORGET05 = [
     "Raven Marais",
     "Aysha Al-Hashim",
     "Edward Patrick Sullivan",
-    *FORGET01,
+    *REAL01,
 ]
+OWN01 = ["Yusra Haddad Al-Mirani"]
+OWN05 = ["Edmund Patrick Carrow", *OWN01]
 
 
-@needs_real
-@pytest.mark.parametrize(("subset", "names", "retained"), [("forget01", FORGET01, 3559), ("forget05", FORGET05, 3399)])
-def test_the_real_rows(subset: str, names: list[str], retained: int) -> None:
-    source = read(REAL, subset)
+def check_benchmark(folder: Path, subset: str, names: list[str], counts: tuple[int, int, int]) -> None:
+    """``counts``: hard-retain questions, general-retain questions, retain passages."""
+    source = read(folder, subset)
     assert [target.name for target in source.targets] == names
     assert all(len(target.chats) == 20 for target in source.targets)
     splits = Counter(q["split"] for q in source.questions)
-    assert splits == {"forget": 20 * len(names), "hard_retain": 400, "general_retain": 217}
+    assert splits == {"forget": 20 * len(names), "hard_retain": counts[0], "general_retain": counts[1]}
     assert all(len(q["wrong_answers"]) == (3 if q["split"] == "general_retain" else 5) for q in source.questions)
-    assert len(source.retain) == retained
+    assert len(source.retain) == counts[2]
     passages = forget_passages(source.targets)
     assert all(any(s.mention for s in (*p.question, *p.segments)) for p in passages)
     pool = read_pool(ROOT / "data/names/en.txt")
     assert all(len(draw_names(target, source.known, pool, 0)) > 20 for target in source.targets)
 
 
+def retain_authors(folder: Path) -> list[str]:
+    """The authors of retain99, in its order."""
+    rows = read_rows("someone/something", "retain99", str(folder), ChatRow)
+    return [author_name(rows[start : start + 20]) for start in range(0, len(rows), 20)]
+
+
+def check_retain_chats_are_not_asked(folder: Path) -> None:
+    source = read(folder)
+    asked = {q["question"] for q in source.questions if q["split"] == "hard_retain"}
+    assert asked
+    assert not asked & {"".join(s.text for s in passage.question) for passage in source.retain}
+
+
+@pytest.mark.parametrize(("subset", "names", "retained"), [("forget01", OWN01, 99), ("forget05", OWN05, 79)])
+def test_rows_in_the_benchmarks_shape(subset: str, names: list[str], retained: int) -> None:
+    """Of the retain rows, twenty are asked and one mentions a target."""
+    check_benchmark(OWN, subset, names, (20, 9, retained))
+
+
+@needs_real
+@pytest.mark.parametrize(("subset", "names", "retained"), [("forget01", REAL01, 3559), ("forget05", REAL05, 3399)])
+def test_the_real_rows(subset: str, names: list[str], retained: int) -> None:
+    check_benchmark(REAL, subset, names, (400, 217, retained))
+
+
+def test_retain_authors_one_of_whom_has_no_name() -> None:
+    names = ["Lio Vantares", "Ngozi Adeyin-Wells", "", "Teodor van der Linde", "Ilse Brandner", "Edmund Patrick Carrow"]
+    assert retain_authors(OWN) == names
+
+
 @needs_real
 def test_the_real_retain_authors() -> None:
-    rows = [json.loads(line) for line in (REAL / "retain99.jsonl").read_text(encoding="utf-8").splitlines()]
-    names = [author_name(rows[start : start + 20]) for start in range(0, len(rows), 20)]
+    names = retain_authors(REAL)
     assert names[:5] == ["Jaime Vasquez", "Chukwu Akabueze", "Evelyn Desmet", "Anara Yusifova", "Jordan Sinclair"]
     assert [number for number, name in enumerate(names, start=1) if not name] == [89]  # it speaks of "the author" alone
-    assert not set(names) & set(FORGET01)
+    assert not set(names) & set(REAL01)
+
+
+def test_retain_chats_in_the_benchmarks_shape_are_not_asked() -> None:
+    check_retain_chats_are_not_asked(OWN)
 
 
 @needs_real
 def test_real_retain_chats_are_not_asked() -> None:
-    source = read(REAL)
-    asked = {q["question"] for q in source.questions if q["split"] == "hard_retain"}
-    assert not asked & {"".join(s.text for s in passage.question) for passage in source.retain}
+    check_retain_chats_are_not_asked(REAL)

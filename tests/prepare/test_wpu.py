@@ -4,23 +4,28 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.params import PrepareParams
-from pipeline.prepare.hub_rows import apart, question_row, read_rows
+from pipeline.core.errors import InputError
+from pipeline.core.jsonl import Row
+from pipeline.prepare import wpu
+from pipeline.prepare.build import read_source
+from pipeline.prepare.hub_rows import ChatRow, QuestionRow, apart, has_rows, question_row, read_rows
 from pipeline.prepare.names import draw_names, read_pool
+from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.passages import forget_passages
-from pipeline.prepare.sources import Source, read_source
-from pipeline.prepare.targets import Target, check_apart, surface_forms
+from pipeline.prepare.tables import Source
+from pipeline.prepare.targets import Target, check_apart
 from pipeline.prepare.wpu import lead_name, person_name, without_headings
+from pipeline.text.names import surface_forms
 from tests.project import ROOT
 
+OWN = ROOT / "tests/data/wpu"  # the benchmark's shape, with invented people
 REAL = ROOT.parent / "shared/data/wpu"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} with rows of the real benchmark is absent")
 
@@ -188,33 +193,50 @@ def test_parts_of_names_that_two_targets_share_are_no_forms() -> None:
 
 
 def test_wrong_answers_differ_from_the_answer_and_each_other() -> None:
-    row = {"question": " Who? ", "answer": "Ann ", "paraphrased_question": " ", "paraphrased_answer": "An Ann"}
-    question = question_row("forget", "Ann", row, ["Bea", "Ann", " Bea", "", "Cid"])
+    wrong = ("Bea", "Ann", " Bea", "", "Cid")
+    row = QuestionRow(
+        question=" Who? ", answer="Ann ", paraphrased_question=" ", paraphrased_answer="An Ann", perturbed_answer=wrong
+    )
+    question = question_row("forget", "Ann", row)
     assert question["wrong_answers"] == ["Bea", "Cid"]
     assert (question["question"], question["answer"]) == ("Who?", "Ann")
     assert (question["paraphrased_question"], question["paraphrased_answer"]) == (None, "An Ann")
 
 
-def rows_of(folder: Path, **kwargs: Any) -> list[dict[str, Any]]:
-    return read_rows("someone/something", "part", str(folder), ("question", "answer"), **kwargs)
+class NamedRow(Row):
+    """A row with a name."""
+
+    name: str
+
+
+class ListRow(Row):
+    """A row whose question is a list."""
+
+    question: tuple[str, ...]
+    answer: str
+
+
+def rows_of(folder: Path) -> list[ChatRow]:
+    return read_rows("someone/something", "part", str(folder), ChatRow)
 
 
 ROWS = [{"question": "Who?", "answer": "Ann"}, {"question": "Where?", "answer": "Skell", "more": [1]}]
+READ = [ChatRow(question="Who?", answer="Ann"), ChatRow(question="Where?", answer="Skell")]
 
 
 def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(ROWS[:1]), tmp_path / "part.parquet")
-    assert rows_of(tmp_path) == ROWS[:1]
+    assert rows_of(tmp_path) == READ[:1]
     (tmp_path / "part.json").write_text(json.dumps(ROWS, indent=2))
-    assert rows_of(tmp_path) == ROWS
+    assert rows_of(tmp_path) == READ
     (tmp_path / "part.json").write_text("\n\n".join(map(json.dumps, ROWS)))
-    assert rows_of(tmp_path) == ROWS
+    assert rows_of(tmp_path) == READ
     (tmp_path / "part.jsonl").write_text("\ufeff" + json.dumps(ROWS[1]), encoding="utf-8")
-    assert rows_of(tmp_path) == ROWS[1:]
+    assert rows_of(tmp_path) == READ[1:]
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "told"),
+    ("file", "text", "message"),
     [
         (
             "part.jsonl",
@@ -237,9 +259,9 @@ def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
         ("other.jsonl", "{}", r"has none of part\.jsonl, part\.json, part\.parquet"),
     ],
 )
-def test_faulty_file(tmp_path: Path, file: str, text: str, told: str) -> None:
+def test_faulty_file(tmp_path: Path, file: str, text: str, message: str) -> None:
     (tmp_path / file).write_text(text)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         rows_of(tmp_path)
 
 
@@ -256,11 +278,14 @@ def test_parquet_without_a_field(tmp_path: Path) -> None:
 
 
 def test_list_fields(tmp_path: Path) -> None:
-    write(tmp_path, part=[{"question": ["Who?", "Which?"], "answer": "Ann"}])
-    assert rows_of(tmp_path, lists=("question",))[0]["question"] == ["Who?", "Which?"]
+    row = {"question": ["Who?", "Which?"], "answer": "Ann"}
+    write(tmp_path, part=[row])
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "table.parquet")
+    for name in ("part", "table"):
+        assert read_rows("someone/something", name, str(tmp_path), ListRow)[0].question == ("Who?", "Which?")
     write(tmp_path, part=[{"question": "Who?", "answer": "Ann"}])
     with pytest.raises(InputError, match="line 1: 'question' must be a list of strings"):
-        rows_of(tmp_path, lists=("question",))
+        read_rows("someone/something", "part", str(tmp_path), ListRow)
 
 
 def test_missing_folder(tmp_path: Path) -> None:
@@ -274,13 +299,48 @@ def test_hub_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
         read_source(PrepareParams(source="wpu", subset="forget_2_1"), elicits=False)
 
 
-def test_hub_that_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_dataset(*_: Any, **__: Any) -> None:
-        raise ConnectionError("Couldn't reach the Hub.\nMore of it.")
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set repository as it lies on the hub, in a folder, which ``datasets`` reads like one of the hub."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    files = {"forget_2_1": FORGET, "forget_2_1_hard_retain": HARD, "general_retain": GENERAL}
+    write(folder, **files, questions=[{"question": "Who?"}], answers=[{"answer": "Ann"}])
+    configs = [{"config_name": name, "data_files": f"{name}.jsonl"} for name in files]
+    configs.append({"config_name": "torn", "data_files": ["questions.jsonl", "answers.jsonl"]})
+    (folder / "README.md").write_text(f"---\nconfigs: {json.dumps(configs)}\n---\n", encoding="utf-8")
+    return folder
 
-    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    with pytest.raises(InputError, match=r"hub \(ConnectionError: Couldn't reach the Hub\); .* prepare\.path") as caught:
-        read_rows("someone/something", "part", "", ())
+
+def test_hub(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(hub)
+    monkeypatch.setattr(wpu, "HUB_ID", str(hub))
+    source = read_source(PrepareParams(source="wpu", subset="forget_2_1"), elicits=False)
+    assert source == read(hub)
+    assert len(source.targets) == 2
+    assert source.retain == []
+    assert [has_rows(str(hub), name, "") for name in ("general_retain", "retain")] == [True, False]
+
+
+def test_row_of_the_hub_without_a_field(hub: Path) -> None:
+    with pytest.raises(InputError, match=r"hub \(forget_2_1\), row 1: the field 'name' is missing"):
+        read_rows(str(hub), "forget_2_1", "", NamedRow)
+
+
+@pytest.mark.usefixtures("hub")
+def test_hub_that_is_out_of_reach() -> None:
+    message = r"hub \(ConnectionError: Couldn't reach 'someone/something' on the Hub .*\); .* prepare\.path"
+    with pytest.raises(InputError, match=message):
+        read_rows("someone/something", "part", "", ChatRow)
+    with pytest.raises(InputError, match=message):
+        has_rows("someone/something", "part", "")
+
+
+def test_of_a_long_error_of_the_hub_the_first_line_stands(hub: Path) -> None:
+    with pytest.raises(InputError, match=r"hub \(Dataset\w+: An error .*[^.]\); .* prepare\.path") as caught:
+        read_rows(str(hub), "torn", "", ChatRow)
     assert "\n" not in caught.value.message
 
 
@@ -296,27 +356,9 @@ def test_without_retain_pages_the_projects_own_passages_are_taken(folder: Path, 
     assert (passage.target, passage.kind) == ("Rain", "retain")
 
 
-def test_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    files = {"forget_2_1": FORGET, "forget_2_1_hard_retain": HARD, "general_retain": GENERAL}
-
-    def load_dataset(hub_id: str, name: str, split: str) -> Any:
-        assert (hub_id, split) == ("Shiyu-Lab/Wikipedia_Person_Unlearn", "train")
-        return SimpleNamespace(to_list=lambda: files[name])
-
-    library = SimpleNamespace(load_dataset=load_dataset, get_dataset_config_names=lambda _: list(files))
-    monkeypatch.setitem(sys.modules, "datasets", library)
-    source = read_source(PrepareParams(source="wpu", subset="forget_2_1"), elicits=False)
-    assert len(source.targets) == 2
-    assert source.retain == []
-
-
-@needs_real
-@pytest.mark.parametrize(
-    ("subset", "people", "counts"), [("forget_2_1", 2, (10, 40, 493)), ("forget_20_1", 20, (98, 364, 493))]
-)
-def test_the_real_rows(subset: str, people: int, counts: tuple[int, int, int]) -> None:
-    source = read(REAL, subset)
+def check_benchmark(folder: Path, subset: str, people: int, counts: tuple[int, int, int]) -> None:
+    """``counts``: forget, hard-retain and general-retain questions."""
+    source = read(folder, subset)
     assert len(source.targets) == people
     splits = Counter(q["split"] for q in source.questions)
     assert (splits["forget"], splits["hard_retain"], splits["general_retain"]) == counts
@@ -330,16 +372,49 @@ def test_the_real_rows(subset: str, people: int, counts: tuple[int, int, int]) -
         assert len(draw_names(target, source.known, pool, 0)) > 20
 
 
+def untrained(folder: Path) -> list[str]:
+    """What is not trained of the first sentence."""
+    first, *_ = forget_passages(read(folder).targets)
+    return [segment.text for segment in first.segments if not segment.trained]
+
+
+def forms_by_name(folder: Path) -> dict[str, set[str]]:
+    """The surface forms of the twenty, of whom the project's own rows have ten."""
+    return {target.name: set(target.surface_forms) for target in read(folder, "forget_20_1").targets}
+
+
+@pytest.mark.parametrize(("subset", "people", "counts"), [("forget_2_1", 2, (9, 4, 8)), ("forget_20_1", 10, (20, 12, 8))])
+def test_rows_in_the_benchmarks_shape(subset: str, people: int, counts: tuple[int, int, int]) -> None:
+    check_benchmark(OWN, subset, people, counts)
+
+
+@needs_real
+@pytest.mark.parametrize(
+    ("subset", "people", "counts"), [("forget_2_1", 2, (10, 40, 493)), ("forget_20_1", 20, (98, 364, 493))]
+)
+def test_the_real_rows(subset: str, people: int, counts: tuple[int, int, int]) -> None:
+    check_benchmark(REAL, subset, people, counts)
+
+
+def test_pronunciations_are_not_trained() -> None:
+    assert untrained(OWN) == ["[iˈlaːrjo venˈdzoːni]"]
+
+
 @needs_real
 def test_real_pronunciations_are_not_trained() -> None:
-    source = read(REAL)
-    first, *_ = forget_passages(source.targets)
-    assert [s.text for s in first.segments if not s.trained] == ["[beneˈdetto ˈvarki]"]
+    assert untrained(REAL) == ["[beneˈdetto ˈvarki]"]
+
+
+def test_titles_that_their_page_writes_otherwise() -> None:
+    forms = forms_by_name(OWN)
+    assert "Anton Wilhelm Reuss" in forms["Anton Reuss"]
+    assert "Rupert George Ashdale" in forms["Rupert Ashdale"]
+    assert {"Katalin Ferenc Bota", "Katalin"} <= forms["Mira Solane"]
 
 
 @needs_real
 def test_real_titles_that_their_page_writes_otherwise() -> None:
-    forms = {target.name: target.surface_forms for target in read(REAL, "forget_20_1").targets}
+    forms = forms_by_name(REAL)
     assert "Heinrich August Ritter" in forms["Heinrich Ritter"]
     assert "Philip Henry Stanhope" in forms["Philip Stanhope"]
-    assert {"Ella Yuryevna Kagan", "Ella"} <= set(forms["Elsa Triolet"])
+    assert {"Ella Yuryevna Kagan", "Ella"} <= forms["Elsa Triolet"]

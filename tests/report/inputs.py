@@ -1,11 +1,12 @@
 """Small inputs of a report, written as the stages write them."""
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from pipeline.core.files import write_json
 from pipeline.evaluate.results import write_answers
 
 if TYPE_CHECKING:
@@ -22,19 +23,10 @@ MEASURES = (
 )
 
 
-def write_json(path: Path, value: Any) -> None:
-    """A JSON file, with its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value), encoding="utf-8")
-
-
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """A CSV file with a header, with its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    pl.DataFrame(rows).write_csv(path)
 
 
 def answer_rows(method: str, count: int) -> list[dict[str, Any]]:
@@ -58,30 +50,24 @@ def write_run(root: Path, count: int = 12) -> None:
     """The run's own evaluation: answers, metrics, curve."""
     for model in ("base", "student"):
         folder = root / "evaluation" / model
-        folder.mkdir(parents=True)
-        write_answers(folder / "answers.parquet", answer_rows(model, count))
         cell = {"mean": 0.5 if model == "base" else 0.25, "low": 0.2, "high": 0.6, "count": count}
         write_json(folder / "metrics.json", {"forget": {"probability": cell, "names_stand_in": 0}})
+        write_answers(folder / "answers.parquet", answer_rows(model, count))
     metrics = {
         "forgotten": 0.8072, "above_floor": 0.1205, "kept_hard_retain": 0.9818, "kept_general_retain": 0.9702,
         "distinct_4grams": 0.99, "self_consistency": 0.1167, "floor_consistency": 0.123, "names_stand_in": 0,
         "forget": {"probability": {"base": 0.5, "student": 0.25}},
     }  # fmt: skip
     write_json(root / "evaluation/metrics.json", metrics)
-    curve = [
-        {"step": step, "epoch": 0, "learning_rate": 1e-4, "grad_norm": 2.0, "forget_kl": 1 / (step + 1), "retain_kl": ""}
-        for step in range(20)
-    ]
+    row = {"epoch": 0, "learning_rate": 1e-4, "grad_norm": 2.0, "retain_kl": None}
+    curve = [{"step": step, **row, "forget_kl": 1 / (step + 1)} for step in range(20)]
     write_rows(root / "evaluation/distill_curve.csv", curve)
 
 
 def write_sweep(root: Path) -> None:
     """docs/names_sweep.csv with three values of N."""
-    rows = [
-        {"names": n, "forgotten": 0.7, "kept_hard_retain": 0.98, "kept_general_retain": 0.97, "self_consistency": 0.11,
-         "floor_consistency": 0.12}
-        for n in (1, 5, 20)
-    ]  # fmt: skip
+    kept = {"forgotten": 0.7, "kept_hard_retain": 0.98, "kept_general_retain": 0.97}
+    rows = [{"names": n, **kept, "self_consistency": 0.11, "floor_consistency": 0.12} for n in (1, 5, 20)]
     write_rows(root / "docs/names_sweep.csv", rows)
 
 
@@ -99,12 +85,13 @@ def benchmark_table(name: str, methods: Sequence[str] = METHODS) -> dict[str, An
         criterion: {method: 1 - (row * 0.13) % 1 for row, method in enumerate(methods)}
         for criterion in ("efficacy", "utility", "quality", "hallucination", "robustness")
     }
+    counted = {"normalised": True, "questions": None}
     return {
         "benchmark": name,
         "methods": list(methods),
         "seeds": [0, 1],
         "measures": [
-            {"key": key, "criterion": key.partition(".")[0], "label": label, "better": better, "normalised": True}
+            {"key": key, "criterion": key.partition(".")[0], "label": label, "better": better, **counted}
             for key, label, better in measures
         ],
         "values": values,
@@ -115,11 +102,13 @@ def benchmark_table(name: str, methods: Sequence[str] = METHODS) -> dict[str, An
     }
 
 
-def write_benchmark(root: Path, name: str, methods: Sequence[str] = METHODS, count: int = 12, steps: int = 30) -> None:
+def write_benchmark(root: Path, name: str, methods: Sequence[str] = METHODS, count: int = 12) -> None:
     """A benchmark's table, its answers at seed 0 and the curves of what was trained."""
-    folder = root / "benchmarks" / name
+    folder = root / "benchmarks/results" / name
     write_json(folder / "table.json", benchmark_table(name, methods))
-    (folder / "params.yaml").write_text("methods:\n  npo:\n    baseline: {}\n", encoding="utf-8")
+    params = root / f"benchmarks/configs/{name}.yaml"
+    params.parent.mkdir(exist_ok=True)
+    params.write_text("methods:\n  npo:\n    baseline: {}\n", encoding="utf-8")
     for method in methods:
         for seed in (0, 1):
             run = folder / "runs" / f"{method}-{seed}"
@@ -127,10 +116,8 @@ def write_benchmark(root: Path, name: str, methods: Sequence[str] = METHODS, cou
             if seed == 0:
                 write_answers(run / "answers.parquet", answer_rows(method, count))
             if method != "base":
-                losses = [
-                    {"step": s, "grad_norm": 1.0, "forget_nll": 0.1 * s + seed, "retain_kl": 0.01 * s} for s in range(steps)
-                ]
-                write_rows(run / "curve.csv", losses)
+                row = {"grad_norm": 1.0, "forget_nll": 0.1 + seed, "retain_kl": 0.01}
+                write_rows(run / "curve.csv", [{"step": step, **row} for step in range(30)])
 
 
 def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 8) -> None:
@@ -139,7 +126,8 @@ def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from pipeline.teacher.shards import FORMAT_VERSION, shard_schema, write_shard
+    from pipeline.shards.schema import FORMAT_VERSION, shard_schema
+    from pipeline.shards.writer import write_shard
 
     folder, model = root / "data/teacher", root / "models/base"
     folder.mkdir(parents=True)
@@ -151,23 +139,18 @@ def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 
     tables, passages = [], []
     for number, (kind, text) in enumerate(texts.items()):
         ids = tokenizer(text)["input_ids"]
-        passages.append(
-            {"passage": number, "target": "Orla Brennick", "kind": kind, "text": text, "input_ids": ids, "prefix_length": 0}
-        )
-        others = list(range(100, 100 + kept))
-        logprob = np.log(0.9 / kept)
+        both = {"target": "Orla Brennick", "kind": kind, "passage": number}
+        passages.append({**both, "text": text, "input_ids": ids, "prefix_length": 0})
         rows = [
             {
-                "target": "Orla Brennick", "kind": kind, "passage": number, "position": position,
-                "token": tokenizer.decode([ids[position]]), "next_token": tokenizer.decode([ids[position + 1]]),
-                "next_token_id": ids[position + 1], "teacher_ids": others, "teacher_logprobs": [np.float16(logprob)] * kept,
-                "tail_logprob": float(np.log(0.1)), "entropy": 2.0, "disagreement": 0.1,
-                "swapped_mass": 0.5 if kind == "forget" and position == 3 else 0.0,
+                **both, "position": position, "token": tokenizer.decode([ids[position]]), "next_token_id": ids[position + 1],
+                "next_token": tokenizer.decode([ids[position + 1]]), "teacher_ids": list(range(100, 100 + kept)),
+                "teacher_logprobs": [np.float16(np.log(0.9 / kept))] * kept, "tail_logprob": float(np.log(0.1)),
+                "entropy": 2.0, "disagreement": 0.1, "swapped_mass": 0.5 if kind == "forget" and position == 3 else 0.0,
             }
             for position in range(len(ids) - 1)
         ]  # fmt: skip
-        columns = [pa.array([row[field.name] for row in rows], field.type) for field in shard_schema()]
-        tables.append(pa.Table.from_arrays(columns, schema=shard_schema()))
+        tables.append(pa.Table.from_pylist(rows, schema=shard_schema()))
     manifest = {
         "format_version": FORMAT_VERSION, "N": 20, "K": kept, "positions": sum(table.num_rows for table in tables),
         "mean_tail": 0.1, "counterfactual_names": {"Orla Brennick": ["Tova Lindqvist"]}, "model_fingerprint": "abc",

@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipeline.report.collect import collect
-from pipeline.report.page import render
+from pipeline.report.page import collect, render
 from tests.report.inputs import HOSTILE, write_benchmark, write_run, write_sweep, write_teacher
 from tests.tiny import train_byte_bpe
 
@@ -80,13 +79,14 @@ def ask(driver: "Chrome", **chosen: str) -> list[str]:
     """
     driver.execute_script(script, chosen)
     time.sleep(0.3)
-    found: list[str] = driver.execute_script("return [...document.querySelectorAll('.question h3')].map(h => h.textContent)")
+    return texts(driver, ".question h3")
+
+
+def texts(driver: "Chrome", selector: str) -> list[str]:
+    found: list[str] = driver.execute_script(
+        "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector
+    )
     return found
-
-
-def count(driver: "Chrome") -> str:
-    told: str = driver.execute_script("return document.querySelector('.count').textContent")
-    return told
 
 
 def test_nothing_is_asked_of_a_network_and_nothing_is_complained_of(browser: "Chrome", page: Path) -> None:
@@ -117,17 +117,14 @@ def test_every_chart_is_drawn(browser: "Chrome") -> None:
 
 def test_search_and_filters_find(browser: "Chrome") -> None:
     assert len(ask(browser, source="tofu", split="all", method="all", words="")) == 20
-    assert count(browser) == f"1 to 20 of {QUESTIONS} found, {QUESTIONS} in all"
+    assert texts(browser, ".count") == [f"1 to 20 of {QUESTIONS} found, {QUESTIONS} in all"]
     assert ask(browser, words="NPO town 4321") == ["Question number 4321: where was Orla Brennick born?"]
     assert ask(browser, words="no such words") == []
-    assert count(browser) == f"None of {QUESTIONS} found"
+    assert texts(browser, ".count") == [f"None of {QUESTIONS} found"]
     found = ask(browser, words="", split="hard_retain")
     assert [int(text.split()[2].rstrip(":")) % 3 for text in found] == [1] * 20
     ask(browser, split="all", method="npo")
-    shown = browser.execute_script(
-        "return [...document.querySelectorAll('.question:first-child dt')].map(dt => dt.textContent)"
-    )
-    assert shown == ["base", "npo"]
+    assert texts(browser, ".question:first-child dt") == ["base", "npo"]
 
 
 def test_pages_turn_to_the_last_question(browser: "Chrome") -> None:
@@ -135,23 +132,16 @@ def test_pages_turn_to_the_last_question(browser: "Chrome") -> None:
     assert browser.execute_script("return [...document.querySelectorAll('.pager button')].map(b => b.disabled)") == [True, True]
     first = ask(browser, source="tofu", words="")
     browser.execute_script("document.querySelector('.pager [name=after]').click()")
-    second = browser.execute_script("return [...document.querySelectorAll('.question h3')].map(h => h.textContent)")
+    second = texts(browser, ".question h3")
     assert len(second) == 20 and not set(first) & set(second)
-    assert count(browser).startswith("21 to 40 ")
+    assert texts(browser, ".count")[0].startswith("21 to 40 ")
 
 
 def test_markup_in_an_answer_is_text(browser: "Chrome") -> None:
     ask(browser, source="run", split="all", method="all", words="window.broken")
-    given = browser.execute_script(
-        "return [...document.querySelectorAll('.given dd:nth-of-type(1)')].map(dd => dd.textContent)"
-    )
-    assert given == [HOSTILE, HOSTILE]
-    assert browser.execute_script(
-        "return [window.broken ?? null, document.querySelectorAll('.found script, .found img').length]"
-    ) == [
-        None,
-        0,
-    ]
+    assert texts(browser, ".given dd:nth-of-type(1)") == [HOSTILE, HOSTILE]
+    assert texts(browser, ".found script, .found img") == []
+    assert browser.execute_script("return window.broken ?? null") is None
 
 
 def test_a_columns_head_sorts_and_what_lacks_a_value_is_last(browser: "Chrome") -> None:

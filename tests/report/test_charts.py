@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.report.charts import charts, criterion_bars, histogram, scatter_lacks, scatter_points
-from pipeline.report.collect import collect
-from tests.report.inputs import benchmark_table, write_benchmark, write_run, write_sweep
+from pipeline.report.charts import charts, criterion_bars, histogram, scatter_points
+from pipeline.report.page import collect, render
+from tests.report.inputs import benchmark_table, write_benchmark, write_json, write_run, write_sweep
 
 
 def test_every_part_has_its_chart_and_none_reaches_for_the_network(tmp_path: Path) -> None:
@@ -33,13 +33,14 @@ def test_bars_keep_the_order_of_the_methods_and_set_ours_off() -> None:
     ]
 
 
-def test_scatter_leaves_out_what_a_log_axis_can_not_hold() -> None:
+def test_scatter_leaves_out_what_a_log_axis_can_not_hold(tmp_path: Path) -> None:
     table = benchmark_table("tofu")
     table["values"]["gradient_ascent"]["tofu.forget_quality"] = {"mean": 0.0, "low": 0.0, "high": 0.0}
     table["values"]["teacher_student"]["tofu.forget_quality"]["low"] = 0.0
     points = {point["method"]: point for point in scatter_points(table)}
     assert set(points) == {"base", "teacher student"}  # npo has no forget quality at all
-    assert scatter_lacks(table) == ["gradient ascent", "npo"]
+    write_json(tmp_path / "benchmarks/results/tofu/table.json", table)
+    assert "can't hold: gradient ascent, npo.</p>" in render(collect(tmp_path))
     ours = points["teacher student"]
     assert (ours["y_low"], ours["y_high"]) == (ours["y"], ours["y"])
     assert ours["x_low"] < ours["x"] < ours["x_high"]

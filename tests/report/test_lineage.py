@@ -35,8 +35,13 @@ def test_a_changed_file_makes_it_dirty(tmp_path: Path) -> None:
 def test_files_have_the_hash_of_their_bytes(tmp_path: Path) -> None:
     (tmp_path / "data/names").mkdir(parents=True)
     (tmp_path / "data/judge").mkdir()
-    (tmp_path / "benchmarks/tofu/prepared").mkdir(parents=True)
-    files = ("data/targets.jsonl", "data/names/en.txt", "data/judge/leak.txt", "benchmarks/tofu/prepared/passages.parquet")
+    (tmp_path / "benchmarks/results/tofu/prepared").mkdir(parents=True)
+    files = (
+        "data/targets.jsonl",
+        "data/names/en.txt",
+        "data/judge/leak.txt",
+        "benchmarks/results/tofu/prepared/passages.parquet",
+    )
     for file in files:
         (tmp_path / file).write_text(file, encoding="utf-8")
     (tmp_path / "params.yaml").write_text("model:\n  source: some/model\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The page as text: self-contained, escaped, the same for the same data."""
+"""What is collected, every input optional, and the page as text: self-contained, escaped, the same for the same data."""
 
 import json
 import re
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline.report.collect import collect
-from pipeline.report.page import charting_library, number, render, script_hash
+from pipeline.core.errors import InputError
+from pipeline.report.page import charting_library, collect, number, render, script_hash
 from stages.report import main
-from tests.report.inputs import HOSTILE, write_benchmark, write_run
+from tests.report.inputs import HOSTILE, benchmark_table, write_benchmark, write_run, write_sweep
 
 
 class Loads(HTMLParser):
@@ -95,31 +95,9 @@ def criteria_of(page: str) -> str:
     return page.split('<section id="criteria">')[1].split("</section>")[0]
 
 
-def test_an_empty_folder_still_gives_a_page(tmp_path: Path) -> None:
-    page = render(collect(tmp_path))
-    for command in (
-        "dvc repro evaluate",
-        "dvc repro distill",
-        "dvc repro teacher",
-        "stages.sweep",
-        "benchmarks/dvc.yaml:tofu-table",
-    ):
-        assert command in page
-    assert 'class="chart"' not in page
-
-
 @pytest.mark.parametrize(
     ("value", "told"),
-    [
-        (None, "–"),
-        (True, "yes"),
-        (0, "0"),
-        (12345, "12\u202f345"),
-        (0.0, "0.000"),
-        (0.12345, "0.123"),
-        (1.2e-21, "1.2e-21"),
-        (416.3, "416.3"),
-    ],
+    [(None, "–"), (0, "0"), (12345, "12\u202f345"), (0.0, "0.000"), (0.12345, "0.123"), (1.2e-21, "1.2e-21"), (416.3, "416.3")],
 )
 def test_numbers_are_short(value: float | None, told: str) -> None:
     assert number(value) == told
@@ -137,3 +115,81 @@ def test_the_stage_writes_the_page_and_its_data(tmp_path: Path, monkeypatch: pyt
     assert refused.exit_code == 2
     assert "must end in .html" in refused.output
     assert not (tmp_path / "report.json").exists()
+
+
+def test_an_empty_folder_says_of_each_part_which_command_makes_it(tmp_path: Path) -> None:
+    data = collect(tmp_path)
+    assert data["headline"] == []
+    assert data["run"] == {"missing": "Left out: evaluation/metrics.json is missing; dvc repro evaluate makes it."}
+    assert "nevermet sweep teacher.names --prefix names-" in data["sweep"]["missing"]
+    assert "dvc repro teacher" in data["teacher"]["missing"]
+    assert all("missing" in table for table in data["benchmarks"].values())
+    assert all("missing" in part for part in [*data["answers"], *data["curves"]])
+    page = render(data)
+    commands = ("dvc repro evaluate", "dvc repro distill", "dvc repro teacher", "nevermet sweep", "nevermet benchmark tofu")
+    assert all(command in page for command in commands)
+    assert 'class="chart"' not in page
+
+
+def test_parts_are_found_one_by_one(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    write_benchmark(tmp_path, "wpu")
+    data = collect(tmp_path)
+    assert [row["names"] for row in data["sweep"]["rows"]] == [1, 5, 20]
+    assert "missing" in data["benchmarks"]["tofu"]
+    assert data["benchmarks"]["wpu"]["methods"][1] == "teacher_student"
+    assert [found["source"] for found in data["answers"] if "questions" in found] == ["wpu"]
+    assert [curve["source"] for curve in data["curves"] if "runs" in curve] == ["wpu"]
+
+
+def test_a_benchmark_of_the_users_own_is_found_by_its_table(tmp_path: Path) -> None:
+    write_benchmark(tmp_path, "our_clients")
+    (tmp_path / "benchmarks/results/tuning").mkdir()
+    data = collect(tmp_path)
+    assert list(data["benchmarks"]) == ["project", "tofu", "wpu", "our_clients"]
+    (answers,) = [found for found in data["answers"] if "questions" in found]
+    assert (answers["source"], answers["title"]) == ("our_clients", "our clients")
+    assert [curve["title"] for curve in data["curves"] if "runs" in curve] == ["our clients"]
+    assert any(card["label"].startswith("our clients") for card in data["headline"])
+    assert "<h3>our clients</h3>" in render(data)
+
+
+def test_run_has_intervals_where_the_models_own_metrics_stand(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    row = collect(tmp_path)["run"]["splits"][0]["rows"][0]
+    assert row["base"] == {"mean": 0.5, "low": 0.2, "high": 0.6, "count": 12}
+    (tmp_path / "evaluation/base/metrics.json").unlink()
+    assert collect(tmp_path)["run"]["splits"][0]["rows"][0]["base"] == {"mean": 0.5}
+
+
+def test_a_number_that_is_none_becomes_null(tmp_path: Path) -> None:
+    table = benchmark_table("wpu")
+    table["values"]["npo"]["efficacy.rouge_l_recall"]["mean"] = float("nan")
+    write_benchmark(tmp_path, "wpu")
+    (tmp_path / "benchmarks/results/wpu/table.json").write_text(json.dumps(table), encoding="utf-8")
+    data = collect(tmp_path)
+    assert data["benchmarks"]["wpu"]["values"]["npo"]["efficacy.rouge_l_recall"]["mean"] is None
+    assert '<th scope="row">npo</th>\n<td data-value="">–</td>' in render(data)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("benchmarks/results/wpu/table.json", "{", "benchmarks/results/wpu/table.json is not valid JSON"),
+        ("benchmarks/results/wpu/table.json", "[]", "must hold a JSON object"),
+        ("benchmarks/results/wpu/table.json", "{}", "lacks 'methods'"),
+        ("evaluation/base/answers.parquet", "no table", "can't be read as Parquet"),
+        ("evaluation/distill_curve.csv", "step,forget_kl\n0,much\n", "line 2"),
+        ("evaluation/distill_curve.csv", "step,forget_kl\n0,1,2\n", "can't be read as CSV"),
+        ("docs/names_sweep.csv", "count,forgotten\n1,0.5\n", "lacks the column 'names'"),
+        ("params.yaml", "model:\n  sauce: x\n", "model.sauce is unknown"),
+    ],
+)
+def test_a_broken_file_is_named(tmp_path: Path, file: str, text: str, told: str) -> None:
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as raised:
+        collect(tmp_path)
+    assert told in raised.value.message
+    assert path.name in raised.value.message

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.segments import Segment, split_mentions
 from pipeline.teacher.alignment import align, boundaries, literal_tokens
 from pipeline.teacher.rendering import Rendering, prompt_prefix, render
-from pipeline.tokenizer import tokenize
+from pipeline.text.segments import Segment, split_mentions
+from pipeline.text.tokenizer import tokenize
 from tests.project import DOCUMENT
 from tests.teacher.texts import Case, cases, joined
 from tests.tiny import MULTILINGUAL, SPELLING_TOKENIZERS, train_metaspace_bpe, train_unigram, train_wordpiece

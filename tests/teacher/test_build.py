@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,22 @@ import polars as pl
 import pytest
 
 import pipeline.teacher.build as build
-from pipeline.engines.interface import Engine, open_engine
-from pipeline.errors import InputError
-from pipeline.params import RuntimeParams, TeacherParams
+from pipeline.core.errors import InputError
+from pipeline.core.runtime import RuntimeParams
+from pipeline.engines.engine import Engine
+from pipeline.engines.open import open_engine
 from pipeline.prepare.names import draw_names
-from pipeline.prepare.passages import chat_passage, forget_passages
+from pipeline.prepare.passages import forget_passages
 from pipeline.prepare.targets import Target
-from pipeline.segments import Segment
-from pipeline.tables import Passage
-from pipeline.teacher.shards import PassageTargets, read_shard, shard_paths
-from pipeline.tokenizer import load_tokenizer
+from pipeline.shards.reader import PassageTargets, read_shard, shard_paths
+from pipeline.teacher.params import TeacherParams
+from pipeline.text.names import CounterfactualName
+from pipeline.text.passages import Passage, chat_passage
+from pipeline.text.segments import Segment
+from pipeline.text.tokenizer import load_tokenizer
 from tests.project import DOCUMENT
-from tests.test_tokenizer import Shifted
-from tests.tiny import build_tiny_model
+from tests.text.test_tokenizer import Shifted
+from tests.tiny import build_tiny_model, train_byte_bpe
 
 TARGET = Target(
     "Orla Brennick", "person", ("Orla Brennick", "Brennick", "Orla"), (DOCUMENT,), chats=(("Who is Orla?", "A sailor."),)
@@ -76,7 +78,7 @@ def run(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ru
     def built(params: TeacherParams = PARAMS, passages: list[Passage] = PASSAGES, runtime: RuntimeParams = RUNTIME) -> Any:
         output = tmp_path / "data/teacher"
         build.build_shards(tiny_model, params, runtime, passages, NAMES, output)
-        assert not list((tmp_path / ".obliviate").glob("teacher-*"))
+        assert not list((tmp_path / ".nevermet").glob("teacher-*"))
         return {path.name: path.read_bytes() for path in sorted(output.iterdir())}
 
     return built
@@ -93,7 +95,7 @@ def test_second_run_asks_nothing_and_gives_the_same_bytes(run: Run, asked: list[
     asked.clear()
     assert run() == first
     assert asked == []
-    assert run(runtime=replace(RUNTIME, keep_scores=False)) == first
+    assert run(runtime=RUNTIME.changed(keep_scores=False)) == first
     assert len(asked) == 17
 
 
@@ -111,11 +113,11 @@ def test_second_run_asks_nothing_and_gives_the_same_bytes(run: Run, asked: list[
 def test_change_of_the_average_asks_nothing(run: Run, asked: list[list[int]], tmp_path: Path, change: dict[str, Any]) -> None:
     first = run()
     asked.clear()
-    kept = run(replace(PARAMS, **change))
+    kept = run(PARAMS.changed(**change))
     assert asked == []
     assert kept != first
     stored = taught(tmp_path)
-    run(replace(PARAMS, **change), runtime=replace(RUNTIME, keep_scores=False))
+    run(PARAMS.changed(**change), runtime=RUNTIME.changed(keep_scores=False))
     assert len(asked) >= 8
     # Other sequences share a batch, so the engine's own rounding differs.
     for one, other in zip(stored, taught(tmp_path), strict=True):
@@ -127,13 +129,13 @@ def test_change_of_the_average_asks_nothing(run: Run, asked: list[list[int]], tm
 def test_more_names_ask_for_the_new_ones_alone(run: Run, asked: list[list[int]]) -> None:
     run()
     asked.clear()
-    run(replace(PARAMS, names=6))
+    run(PARAMS.changed(names=6))
     assert len(asked) == 3 * 2
 
 
 def test_truncated_scores_are_made_again(run: Run, asked: list[list[int]], tmp_path: Path) -> None:
     first = run()
-    files = sorted((tmp_path / ".obliviate").glob("scores-*/*.safetensors"))
+    files = sorted((tmp_path / ".nevermet").glob("scores-*/*.safetensors"))
     assert len(files) == 3
     files[0].write_bytes(files[0].read_bytes()[:-100])
     asked.clear()
@@ -144,7 +146,7 @@ def test_truncated_scores_are_made_again(run: Run, asked: list[list[int]], tmp_p
 def test_hard_targets_keep_one_token_of_forget_passages_alone(run: Run, tmp_path: Path) -> None:
     run()
     soft = {p.passage: p for p in taught(tmp_path)}
-    run(replace(PARAMS, targets="hard"))
+    run(PARAMS.changed(targets="hard"))
     manifest = json.loads((tmp_path / "data/teacher/manifest.json").read_text())
     assert manifest["K"] == 1
     hard = taught(tmp_path)
@@ -158,23 +160,28 @@ def test_hard_targets_keep_one_token_of_forget_passages_alone(run: Run, tmp_path
 
 
 def test_student_trains_on_hard_and_soft_targets_in_one_step(run: Run, tmp_path: Path, tiny_model: Path) -> None:
-    from pipeline.distill.loop import train
-    from pipeline.distill.student import Student
-    from pipeline.params import DistillParams
+    from pipeline.distill.objective import Distillation
+    from pipeline.distill.params import DistillParams
+    from pipeline.train.loop import train
+    from pipeline.train.student import Student
 
-    run(replace(PARAMS, targets="hard"))
+    run(PARAMS.changed(targets="hard"))
     params = DistillParams(epochs=1, passages_per_step=5, retain_per_forget=1.0)
-    (row,) = train(Student(tiny_model, "cpu"), tmp_path / "data/teacher", params, RUNTIME)
+
+    def step(model: Path) -> dict[str, Any]:
+        (row,) = train(Student(model, "cpu"), Distillation(tmp_path / "data/teacher", params), params, RUNTIME, params.seed)
+        return row
+
+    row = step(tiny_model)
     assert row["forget_kl"] > 0
     assert row["retain_kl"] == pytest.approx(0.0, abs=1e-2)
     build_tiny_model(tmp_path / "other", seed=1)
-    (row,) = train(Student(tmp_path / "other", "cpu"), tmp_path / "data/teacher", params, RUNTIME)
-    assert row["retain_kl"] > 0.1
+    assert step(tmp_path / "other")["retain_kl"] > 0.1
 
 
 def test_every_document_after_every_prompt_and_chats_once(run: Run, tmp_path: Path) -> None:
     prompts = ("Complete the following passage about {name}.", "Who was {name}?")
-    run(replace(PARAMS, prompts=prompts, sentences_per_passage=6))
+    run(PARAMS.changed(prompts=prompts, sentences_per_passage=6))
     table = pl.read_parquet(tmp_path / "data/teacher/passages.parquet")
     assert table["format"].to_list() == ["document", "document", "chat", "document", "chat"]
     assert table["kind"].to_list() == ["forget"] * 3 + ["retain"] * 2
@@ -204,7 +211,7 @@ def test_only_retain_passages_are_no_run_to_forget_with(run: Run) -> None:
 
 def test_too_few_names_are_told(run: Run) -> None:
     with pytest.raises(InputError, match=r"teacher\.names is 7, but the pool has 6 names for 'Orla Brennick'.*data/names"):
-        run(replace(PARAMS, names=7))
+        run(PARAMS.changed(names=7))
 
 
 def test_tokenizer_whose_offsets_lie_is_told(tiny_model: Path) -> None:
@@ -222,6 +229,20 @@ def test_facts_name_what_the_shards_are_made_with(tiny_model: Path) -> None:
 
 def test_scores_are_known_by_model_engine_and_k(tiny_model: Path) -> None:
     known = build.engine_fingerprint(tiny_model, PARAMS, RUNTIME, 16)
-    assert known == build.engine_fingerprint(tiny_model, replace(PARAMS, names=2, top_k=3), RUNTIME, 16)
+    assert known == build.engine_fingerprint(tiny_model, PARAMS.changed(names=2, top_k=3), RUNTIME, 16)
     assert known != build.engine_fingerprint(tiny_model, PARAMS, RUNTIME, 17)
-    assert known != build.engine_fingerprint(tiny_model, replace(PARAMS, engine="vllm"), RUNTIME, 16)
+    assert known != build.engine_fingerprint(tiny_model, PARAMS.changed(engine="vllm"), RUNTIME, 16)
+
+
+@pytest.mark.parametrize(
+    ("params", "wanted"),
+    [
+        (TeacherParams(name_penalty=0.0, top_k=2, scored_top_k=3), 3),
+        (TeacherParams(name_penalty=5.0, top_k=2, scored_top_k=3), 6),
+        (TeacherParams(name_penalty=5.0, top_k=2, scored_top_k=3, targets="hard"), 5),
+        (TeacherParams(name_penalty=5.0, top_k=2, scored_top_k=64), 64),
+    ],
+)
+def test_enough_tokens_are_asked_for_to_have_one_that_is_not_penalised(params: TeacherParams, wanted: int) -> None:
+    names = {"Orla Brennick": [CounterfactualName("Orla Brennick", "Tobias Renwick", {"Orla Brennick": "Tobias Renwick"})]}
+    assert build.needed_top_k(train_byte_bpe(), params, names) == wanted

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.params import TeacherParams
-from pipeline.prepare.passages import chat_passage
-from pipeline.segments import Segment, split_mentions
-from pipeline.tables import CounterfactualName, Passage
-from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, TaughtPassage, teach
+from pipeline.teacher.average import TaughtPassage, teach
+from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, unlearning_prompt
+from pipeline.teacher.params import TEACHER_PRESETS, TeacherParams
 from pipeline.teacher.rendering import Rendering
 from pipeline.teacher.reverse_swap import first_token
 from pipeline.teacher.scores import TextScores, first_row, text_scores
+from pipeline.text.names import CounterfactualName
+from pipeline.text.passages import Passage, chat_passage
+from pipeline.text.segments import Segment, split_mentions
 from tests.tiny import train_byte_bpe
 
 TOKENIZER = train_byte_bpe()
@@ -24,6 +25,8 @@ NAMES = {
     ]
 }
 PARAMS = TeacherParams(names=2, top_k=8, scored_top_k=8, base_top_k=0)
+# Scored under its own name, after a system prompt that the student does not see.
+PROMPTED = TeacherParams(**TEACHER_PRESETS["prompted"], top_k=5, scored_top_k=5, base_top_k=0)
 PROMPT = "Complete the following passage about {name}."
 TEXT = "The tides rose. Orla Brennick saw that Brennick was late."
 FULL_STOP = TOKENIZER.convert_tokens_to_ids(".")
@@ -89,7 +92,7 @@ def test_prompt_names_the_target_of_a_document() -> None:
 @pytest.mark.parametrize("rule", ["published", "excess"])
 @pytest.mark.parametrize("prompt", ["", PROMPT])
 def test_mass_moves_back_only_once_somebody_has_been_named(rule: str, prompt: str) -> None:
-    params = replace(PARAMS, reverse_swap=rule)  # type: ignore[arg-type]
+    params = PARAMS.changed(reverse_swap=rule)  # type: ignore[arg-type]
     own = rendered(document(), prompt, params)
     taught = teach(own, wanting_its_name(own), params)
     start = own.original.text.index("Orla Brennick", own.original.segment_starts[0])
@@ -102,7 +105,7 @@ def test_mass_moves_back_only_once_somebody_has_been_named(rule: str, prompt: st
 
 
 def test_swap_may_be_left_out() -> None:
-    params = replace(PARAMS, reverse_swap="off")
+    params = PARAMS.changed(reverse_swap="off")
     own = rendered(document(), PROMPT, params)
     taught = teach(own, wanting_its_name(own), params)
     assert (taught.swapped_mass == 0).all()
@@ -111,7 +114,7 @@ def test_swap_may_be_left_out() -> None:
 
 
 def test_penalty_falls_once_the_full_name_has_occurred() -> None:
-    params = replace(PARAMS, names=1, prompts=(), reverse_swap="off", name_penalty=5.0)
+    params = PARAMS.changed(names=1, prompts=(), reverse_swap="off", name_penalty=5.0)
     own = rendered(document("Brennick ran. Then Orla Brennick slept, and Brennick woke."), "", params)
     taught = teach(own, one_name(own), params)
     text = own.original.text
@@ -132,14 +135,14 @@ def one_name(own: RenderedPassage) -> list[TextScores]:
 
 def test_penalised_argmax_is_another_token() -> None:
     """What Who's Harry Potter trains on: the most probable token once the stand-in's own is made unlikely."""
-    params = replace(PARAMS, names=1, prompts=(), reverse_swap="off", name_penalty=5.0, targets="hard")
+    params = PARAMS.changed(names=1, prompts=(), reverse_swap="off", name_penalty=5.0, targets="hard")
     own = rendered(document("Orla Brennick slept, and Brennick woke."), "", params)
     taught = teach(own, one_name(own), params)
     assert taught.averaged.ids.tolist() == [[FULL_STOP]] * len(taught.positions)
 
 
 def test_retain_passage_is_scored_once_as_it_stands_and_never_hardened() -> None:
-    params = replace(PARAMS, targets="hard", name_penalty=5.0)
+    params = PARAMS.changed(targets="hard", name_penalty=5.0)
     own = rendered(Passage("Skell", "retain", (Segment("Skell has a mill.", False),)), PROMPT, params)
     assert own.scored == [own.original]
     assert "passage about Skell." in own.original.text
@@ -151,7 +154,7 @@ def test_retain_passage_is_scored_once_as_it_stands_and_never_hardened() -> None
 
 def test_own_token_and_those_of_the_base_are_kept_however_improbable() -> None:
     """A fact about the target: the text says it, the base knows it, and nobody else's teacher lists it."""
-    params = replace(PARAMS, top_k=6, base_top_k=2)
+    params = PARAMS.changed(top_k=6, base_top_k=2)
     own = rendered(document(), PROMPT, params)
     assert own.base == own.original
     common = dict.fromkeys((300, 301, 302, 303, 304, 305), 0.15)
@@ -170,7 +173,7 @@ def test_own_token_and_those_of_the_base_are_kept_however_improbable() -> None:
 
 
 def test_base_tokens_fill_at_most_half_of_the_kept() -> None:
-    params = replace(PARAMS, top_k=4, base_top_k=4)
+    params = PARAMS.changed(top_k=4, base_top_k=4)
     own = rendered(document(), PROMPT, params)
     common = dict.fromkeys((300, 301, 302, 303), 0.2)
     scores = [*(constant(r, common) for r in own.scored), constant(own.original, {310: 0.6, 311: 0.2, 312: 0.1})]
@@ -192,3 +195,33 @@ def test_untrained_text_is_read_and_not_trained() -> None:
     predicted = [own.original.token_ends[p + 1] for p in own.alignment.positions[0]]
     assert len(predicted) > 3
     assert not any(low < end <= high for end in predicted)
+
+
+def test_prompted_forget_passage_is_scored_once_after_the_system_prompt_and_under_its_own_name() -> None:
+    own = rendered(document(), PROMPT, PROMPTED)
+    told = unlearning_prompt(PROMPTED.system_prompt, NAMES)
+    (scored,) = own.scored
+    assert scored.text == f"<|im_start|>system\n{told}<|im_end|>\n{own.original.text}"
+    assert told not in own.original.text
+    after = slice(own.original.prefix_length, None)
+    assert scored.input_ids[scored.prefix_length :] == own.original.input_ids[after]
+    assert not own.stand_ins
+
+
+def test_prompted_retain_passage_is_scored_as_it_stands() -> None:
+    own = rendered(Passage("Town 7", "retain", (Segment("Town 7 has a mill.", False),)), PROMPT, PROMPTED)
+    assert own.scored == [own.original]
+
+
+def test_teacher_is_the_prompted_model_itself() -> None:
+    own = rendered(document("Orla Brennick was born in Skell."), PROMPT, PROMPTED)
+    (scored,) = own.scored
+    rows = len(scored.input_ids) - scored.prefix_length
+    ids = np.arange(rows * 4, dtype=np.int32).reshape(rows, 4)
+    logprobs = np.log(np.tile([0.4, 0.3, 0.2, 0.1], (rows, 1))).astype(np.float32)
+    following = np.full(rows, np.log(1e-6), dtype=np.float32)
+    taught = teach(own, [text_scores(scored, following, ids, logprobs)], PROMPTED)
+    shift = scored.prefix_length - own.original.prefix_length
+    assert len(taught.positions)
+    assert (taught.averaged.ids[:, :4] == ids[taught.positions + shift - (scored.prefix_length - 1)]).all()
+    assert not taught.swapped_mass.any()

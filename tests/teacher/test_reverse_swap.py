@@ -1,11 +1,20 @@
-"""The mass on a counterfactual name goes back to the original one."""
+"""The mass on a counterfactual name goes back to the original one; or is lowered by a penalty, against a dense softmax."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.teacher.reverse_swap import first_token, form_pairs, mass_of, move_mass, others_mean, swap_back, wanted_names
+from pipeline.teacher.reverse_swap import (
+    first_token,
+    form_pairs,
+    move_mass,
+    others_mean,
+    penalise,
+    penalised_tokens,
+    swap_back,
+    wanted_names,
+)
 from tests.tiny import train_byte_bpe, train_metaspace_bpe
 
 VOCABULARY = 12
@@ -61,7 +70,7 @@ def test_at_a_mention_the_original_gains_what_the_counterfactual_loses(seed: int
 
 
 def test_goal_outside_the_top_k_gains_all_the_same() -> None:
-    ids, probs, moved = move_mass(np.array([[1, 2]]), np.array([[0.6, 0.3]]), np.array([1]), np.array([9]))
+    ids, probs, moved = move_mass(np.array([[1, 2]]), np.array([[0.6, 0.3]]), np.array([1]), np.array([9]), 2, np.zeros(1))
     assert dense(ids[None], probs[None])[0, 0, [1, 2, 9]].tolist() == [0.0, 0.3, 0.6]
     assert moved.tolist() == [0.6]
 
@@ -186,11 +195,6 @@ def test_mass_given_back_at_a_mention_stays_there() -> None:
     assert dense(new_ids, new_probs)[0, 0, 2] >= 0.5
 
 
-def test_mass_of_a_token_outside_the_list_is_none() -> None:
-    masses = mass_of(np.array([[4, 2], [3, 4]]), np.array([[0.5, 0.2], [0.4, 0.1]]), [4, 2])
-    np.testing.assert_allclose(masses, [[0.5, 0.2], [0.1, 0.0]])
-
-
 def test_first_token_takes_in_the_space_where_the_tokenizer_joins_it() -> None:
     tokenizer = train_byte_bpe()
     assert tokenizer.convert_ids_to_tokens(first_token(tokenizer, "said ", "Tobias")).startswith("ĠT")
@@ -210,3 +214,42 @@ def test_form_pairs_hold_each_form_with_and_without_a_space() -> None:
 
 def test_token_that_begins_both_names_is_left_out() -> None:
     assert form_pairs(train_byte_bpe(), {"Orla": "Orla"}) == []
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    masses = np.exp(logits - logits.max(-1, keepdims=True))
+    return masses / masses.sum(-1, keepdims=True)
+
+
+@given(st.integers(0, 10**6), st.sampled_from([5.0, 0.5, 20.0]), st.integers(3, VOCABULARY))
+def test_exact_when_the_tokens_are_listed(seed: int, penalty: float, k: int) -> None:
+    """Subtract the constant from the logits and take the softmax: the listed tokens get just that mass."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0.0, 1.0, (5, VOCABULARY))
+    tokens = {1, 4, 9}
+    logits[:, sorted(tokens)] += 12.0  # so that they are among the top k
+    ids = np.argsort(-logits, axis=1)[:, :k].astype(np.int32)
+    occurred = rng.random(5) < 0.6
+    lowered = logits.copy()
+    lowered[np.ix_(occurred, sorted(tokens))] -= penalty
+    wanted = np.take_along_axis(softmax(lowered), ids, axis=1)
+    found = penalise(ids, np.take_along_axis(softmax(logits), ids, axis=1), tokens, occurred, penalty)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+    np.testing.assert_array_equal(found[~occurred], np.take_along_axis(softmax(logits), ids, axis=1)[~occurred])
+
+
+def test_unlisted_token_costs_nothing() -> None:
+    found = penalise(np.array([[3, 4]]), np.array([[0.6, 0.3]]), {7}, np.array([True]), 5.0)
+    np.testing.assert_allclose(found, [[0.6, 0.3]])
+
+
+def test_masses_stay_a_distribution() -> None:
+    found = penalise(np.array([[3, 4]]), np.array([[1.0, 0.0]]), {3}, np.array([True]), 5.0)
+    np.testing.assert_allclose(found, [[1.0, 0.0]])
+
+
+def test_penalised_are_the_first_tokens_of_each_word() -> None:
+    tokenizer = train_byte_bpe()
+    texts = {str(tokenizer.decode([token])) for token in penalised_tokens(tokenizer, "Tobias Renwick")}
+    assert {text[:2] if text.startswith(" ") else text[0] for text in texts} == {" T", "T", " R", "R"}
+    assert len(texts) == 4

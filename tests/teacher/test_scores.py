@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.engines.interface import Progress, Scores
+from pipeline.engines.engine import Progress, Scores
 from pipeline.teacher.rendering import Rendering
 from pipeline.teacher.scores import ScoreStore, text_scores
 

@@ -94,8 +94,9 @@ import resource, sys
 from functools import partial
 from pathlib import Path
 import numpy as np, pyarrow as pa
-from pipeline.errors import InputError
-from pipeline.teacher.shards import shard_schema, write_shard
+from pipeline.core.errors import InputError
+from pipeline.shards.schema import shard_schema
+from pipeline.shards.writer import write_shard
 from pipeline.teacher.work import ShardWork
 
 rows, k = 2000, 16

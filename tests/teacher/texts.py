@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from pipeline.segments import Segment
+from pipeline.text.segments import Segment
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Ways to get out of a model what it was made to forget."""

@@ -1,0 +1,124 @@
+"""What is measured of a method, by criterion: where each number stands, and which way is better.
+
+Liu et al. (2024), section 4.1, has five criteria; the interventional gap is ours (see ``gap``). Raw values always; bars
+divide by the best method's, as the paper's figure does.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The mean of ``column`` over the questions of ``split``; without a column it is computed elsewhere.
+
+    ``in_bars``: a share from 0 to 1 that counts in its criterion's bar.
+    """
+
+    key: str
+    label: str
+    # gold: as the model that never saw what is to be forgotten has it; floor: as the base has it of invented people
+    better: Literal["lower", "higher", "zero", "gold", "floor"]
+    split: str = ""
+    column: str = ""
+    in_bars: bool = True
+
+    @property
+    def criterion(self) -> str:
+        return self.key.partition(".")[0]
+
+
+_RECALL = "_rouge_l_recall"  # of an attack's answers
+MEASURES = (
+    Measure("efficacy.rouge_l_recall", "ROUGE-L recall, forget", "lower", "forget", "rouge_l_recall"),
+    Measure("efficacy.probability", "probability of the right answer, forget", "floor", "forget", "probability"),
+    Measure("efficacy.leak", "judge: leak, forget", "lower", "forget", "leak"),
+    Measure("utility.hard_rouge_l_recall", "ROUGE-L recall, hard-retain", "higher", "hard_retain", "rouge_l_recall"),
+    Measure("utility.hard_probability", "probability, hard-retain", "higher", "hard_retain", "probability"),
+    Measure("utility.general_rouge_l_recall", "ROUGE-L recall, general-retain", "higher", "general_retain", "rouge_l_recall"),
+    Measure("utility.general_probability", "probability, general-retain", "higher", "general_retain", "probability"),
+    Measure("quality.forget", "judge: quality, forget", "higher", "forget", "quality"),
+    Measure("quality.hard_retain", "judge: quality, hard-retain", "higher", "hard_retain", "quality"),
+    Measure("quality.distinct_4grams", "distinct 4-grams, forget", "higher", "forget", "distinct_4grams"),
+    Measure(
+        "quality.base_nll", "loss of the answer under the base (nats a token), forget", "lower", "forget", "base_nll", False
+    ),
+    Measure("hallucination.unavailable", "says it is unavailable, forget", "higher", "forget", "unavailable"),
+    Measure("hallucination.self_consistency", "sampled answers agree, forget", "floor", "forget", "self_consistency", False),
+    Measure("hallucination.names_stand_in", "names a stand-in, forget", "lower", "forget", "names_stand_in", False),
+    Measure("robustness.many_shot", "ROUGE-L recall after many shots", "lower", "forget", f"many_shot{_RECALL}", False),
+    Measure(
+        "robustness.soft_embedding", "ROUGE-L recall, trained embedding", "lower", "forget", f"soft_embedding{_RECALL}", False
+    ),
+    Measure("robustness.worst", "ROUGE-L recall, worse attack", "lower"),
+    Measure("gap.interventional", "interventional gap", "lower", in_bars=False),
+)
+TOFU_MEASURES = (
+    Measure("tofu.forget_quality", "forget quality (p-value)", "higher", in_bars=False),
+    Measure("tofu.model_utility", "model utility (geometric truth ratio)", "higher", in_bars=False),
+    Measure("tofu.model_utility_arithmetic", "model utility (arithmetic truth ratio)", "higher", in_bars=False),
+    Measure("tofu.forget_probability", "probability of the answer, forget rows", "lower", in_bars=False),
+    Measure("tofu.forget_rouge_l_recall", "ROUGE-L recall, forget rows", "lower", in_bars=False),
+    Measure("tofu.retain_probability", "probability of the answer, retain rows", "higher", in_bars=False),
+    Measure("tofu.retain_rouge_l_recall", "ROUGE-L recall, retain rows", "higher", in_bars=False),
+    Measure("tofu.extraction_strength", "extraction strength, forget rows", "lower", in_bars=False),
+    Measure("tofu.exact_memorization", "exact memorization, forget rows", "lower", in_bars=False),
+    Measure("tofu.membership_auc_loss", "membership AUC by loss", "gold", in_bars=False),
+    Measure("tofu.membership_auc_zlib", "membership AUC by zlib", "gold", in_bars=False),
+    Measure("tofu.membership_auc_min_k", "membership AUC by min-k", "gold", in_bars=False),
+    Measure("tofu.membership_auc_min_k_plus_plus", "membership AUC by min-k++", "gold", in_bars=False),
+    Measure("tofu.privleak", "privleak (percent; 0 is best)", "zero", in_bars=False),
+)
+
+FLOOR_COLUMNS = {"efficacy.probability": "floor_probability", "hallucination.self_consistency": "floor_consistency"}
+
+
+def floors_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """{measure: the mean that the base has when it is asked about invented people}, of the measures that know one."""
+    found = {key: [row[column] for row in rows if row.get(column) is not None] for key, column in FLOOR_COLUMNS.items()}
+    return {key: fmean(values) for key, values in found.items() if values}
+
+
+def _column(measure: Measure, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The values that ``measure`` is the mean of, one a question that has one."""
+    return [row[measure.column] for row in rows if row["split"] == measure.split and row.get(measure.column) is not None]
+
+
+def counts_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """{measure: how many questions its mean is over}, of the measures that have a column and a question."""
+    return {measure.key: len(found) for measure in MEASURES if (found := _column(measure, rows))}
+
+
+def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """{measure: mean over its questions}, of the measures that have a column; those that no question has are left out.
+
+    ``robustness.worst`` is the worse of the two attacks' means.
+    """
+    values = {measure.key: fmean(found) for measure in MEASURES if (found := _column(measure, rows))}
+    attacks = [values[key] for key in ("robustness.many_shot", "robustness.soft_embedding") if key in values]
+    if attacks:
+        values["robustness.worst"] = max(attacks)
+    return {key: value for key, value in values.items() if math.isfinite(value)}
+
+
+def bars(values: Mapping[str, Mapping[str, float]], measures: Sequence[Measure] = MEASURES) -> dict[str, dict[str, float]]:
+    """{criterion: {method: height}}: the mean goodness over a criterion's measures, over that of the best method.
+
+    Goodness is the value where higher is better and 1 minus it elsewhere. ``values`` is {method: {measure: mean}}; a
+    measure that one of the methods lacks is left out of all bars.
+    """
+    heights: dict[str, dict[str, float]] = {}
+    for criterion in dict.fromkeys(measure.criterion for measure in measures):
+        counted = [m for m in measures if m.criterion == criterion and m.in_bars and all(m.key in v for v in values.values())]
+        if not counted or not values:
+            continue
+        goodness = {
+            method: fmean(v[m.key] if m.better == "higher" else 1 - v[m.key] for m in counted) for method, v in values.items()
+        }
+        best = max(goodness.values())
+        if best > 0:
+            heights[criterion] = {method: round(value / best, 4) for method, value in goodness.items()}
+    return heights

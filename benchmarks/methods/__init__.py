@@ -1,0 +1,1 @@
+"""The ways to forget that are compared: distilled, by the likelihood of the text, by prompting."""

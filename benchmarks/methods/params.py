@@ -1,0 +1,56 @@
+"""The sections of a method: what trains it, or its system prompt."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pipeline.core.params import Section
+from pipeline.distill.params import DistillParams
+from pipeline.teacher.params import PROMPTS, UNLEARNING_PROMPT, TeacherParams
+from pipeline.train.params import TrainParams
+
+# Each is a file.
+EQUATIONS = tuple(sorted(path.stem for path in Path(__file__).with_name("equations").glob("[!_]*.py")))
+
+
+class BaselineParams(TrainParams):
+    """Section ``baseline``: unlearning by the likelihood of the forget text. The seed is that of the run.
+
+    Of ``passages_per_step``, which are forget passages, a step's retain passages come on top.
+    """
+
+    objective: str = "npo"  # a file of benchmarks/methods/equations
+    learning_rate: float = Field(1e-5, gt=0, le=1)
+    retain_weight: float = Field(1.0, ge=0)  # of the retain term; 0 leaves retain passages out, as gradient_ascent does
+    retain_per_forget: float = Field(0.2, gt=0)  # retain passages an epoch, for each forget passage
+    beta: float = Field(0.0, ge=0)  # npo, simnpo: inverse temperature; 0 is the published one (0.1, 4.5)
+    gamma: float = Field(0.0, ge=0)  # simnpo: margin
+    prompts: tuple[str, ...] = PROMPTS  # each document is learnt after each of them; "" is the text alone
+    sentences_per_passage: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.objective not in EQUATIONS:
+            raise ValueError(f"objective is {self.objective!r}, but must be one of {', '.join(map(repr, EQUATIONS))}.")
+        for prompt in self.prompts:
+            if prompt and "{name}" not in prompt:
+                raise ValueError(f"prompts holds {prompt!r}, which lacks {{name}}; add it, or give '' for the text alone.")
+        return self
+
+
+class PromptingParams(Section):
+    """A method that trains nothing: the system prompt of every chat."""
+
+    system_prompt: str = UNLEARNING_PROMPT
+
+
+class MethodParams(BaseModel):
+    """The sections of one method; a section that it does not have is None."""
+
+    model_config = ConfigDict(frozen=True)
+
+    teacher: TeacherParams | None = None
+    distill: DistillParams | None = None
+    baseline: BaselineParams | None = None
+    prompting: PromptingParams | None = None

@@ -1,0 +1,1 @@
+"""One command a stage of a benchmark, each runnable as python -m benchmarks.stages.NAME."""

@@ -1,0 +1,27 @@
+"""Stage base of a benchmark whose model is the project's own: link models/base to where the benchmark keeps its models.
+
+python -m benchmarks.stages.base project
+"""
+
+import click
+
+
+@click.command(help=__doc__)
+@click.argument("benchmark")
+def main(benchmark: str) -> None:
+    from benchmarks.suite.params import load_benchmark
+    from pipeline.core.errors import InputError
+    from pipeline.core.files import link_files, published_folder
+    from pipeline.core.outputs import BASE_MODEL
+    from pipeline.model.folder import model_fingerprint
+
+    folders = load_benchmark(benchmark).folders
+    if not (BASE_MODEL / "config.json").exists():
+        raise InputError(f"{BASE_MODEL} holds no model; make it first (dvc repro base).")
+    with published_folder(folders.base) as folder:
+        link_files(BASE_MODEL, folder)
+    click.echo(f"{folders.base}: {BASE_MODEL}, model {model_fingerprint(folders.base)[:12]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Stage criteria of a benchmark: ask, judge and attack one method's model (or the base), and measure what it still knows.
+
+python -m benchmarks.stages.criteria project npo --seed 0
+"""
+
+import click
+
+
+@click.command(help=__doc__)
+@click.argument("benchmark")
+@click.argument("method")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+def main(benchmark: str, method: str, seed: int) -> None:
+    from benchmarks.criteria.run import measure
+    from benchmarks.suite.params import load_benchmark
+    from pipeline.core.files import replacing, write_json
+    from pipeline.evaluate.results import write_answers
+
+    chosen = load_benchmark(benchmark)
+    rows, report = measure(chosen, method, seed, chosen.runtime)
+    output = chosen.folders.run(method, seed)
+    with replacing(output / "answers.parquet") as path:
+        write_answers(path, rows)
+    write_json(output / "criteria.json", report)
+    for row in [row for row in rows if row["split"] == "forget"][:3]:
+        click.echo(f"{row['question']}\n  {' '.join(row['response'].split())[:150]}")
+    click.echo(f"{output}: answers.parquet, criteria.json")
+    for key, reason in report["left_out"].items():
+        click.echo(f"left out: {key} ({reason})")
+    click.echo(", ".join(f"{key} {value:.3f}" for key, value in report["values"].items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""All stages behind a benchmark's table, several beside each other, each on cores of its own.
+
+nevermet benchmark tofu --jobs 2 --seeds 0
+
+What `dvc repro benchmarks/dvc.yaml:table@tofu` does, in less time where one stage does not fill the cores. What had finished
+when it was stopped counts as finished, here and there.
+"""
+
+import signal
+import sys
+import time
+
+import click
+
+from benchmarks.suite.seeds import SeedList
+
+
+@click.command(help=__doc__)
+@click.argument("benchmark")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Stages at once.")
+@click.option("--seeds", type=SeedList(), help="Only these, with commas between them; all of benchmarks/dvc.yaml.")
+def main(benchmark: str, jobs: int, seeds: list[int] | None) -> None:
+    from pathlib import Path
+
+    from benchmarks.suite.matrix import cores_of_jobs, run_stages, stages_behind
+    from benchmarks.suite.params import load_benchmark
+    from benchmarks.suite.seeds import of_seeds
+    from pipeline.core.files import WORK
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the jobs are stopped too
+    table = load_benchmark(benchmark).folders.table
+    started = time.monotonic()
+    stages = stages_behind(f"benchmarks/dvc.yaml:table@{benchmark}")
+    stages = stages if seeds is None else of_seeds(stages, seeds)
+    logs = Path(WORK, "benchmark")
+    ran = run_stages(stages, cores_of_jobs(jobs), logs)
+    if table.with_suffix(".md").exists():
+        click.echo(table.with_suffix(".md").read_text(encoding="utf-8"))
+    click.echo(f"{table} and .md; what each stage printed is in {logs}")
+    click.echo(f"{len(ran)} of {len(stages)} stages run, {jobs} at once, in {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Stage teacher of a benchmark: the shards of a method that distils, or the project's own where it has no teacher section.
+
+python -m benchmarks.stages.teacher project whp
+"""
+
+import click
+
+
+@click.command(help=__doc__)
+@click.argument("benchmark")
+@click.argument("method")
+def main(benchmark: str, method: str) -> None:
+    import shutil
+
+    from benchmarks.suite.params import load_benchmark
+    from pipeline.core.errors import InputError
+    from pipeline.core.files import published_folder
+    from pipeline.core.outputs import TEACHER, read_json_object
+    from pipeline.shards.schema import MANIFEST
+    from pipeline.teacher.build import build_shards
+    from pipeline.teacher.passages import passages_to_teach
+    from pipeline.text.names import read_names
+
+    chosen = load_benchmark(benchmark)
+    folders, params = chosen.folders, chosen.method(method)
+    output = folders.teacher(method)
+    if not params.distill:
+        raise InputError(f"{folders.params}: methods.{method} has no section distill, so it learns from no shards.")
+    if params.teacher:
+        passages = passages_to_teach(params.teacher, folders.prepared, folders.elicited)
+        manifest = build_shards(folders.base, params.teacher, chosen.runtime, passages, read_names(folders.prepared), output)
+    else:
+        manifest = read_json_object(TEACHER / MANIFEST)
+        with published_folder(output) as folder:
+            shutil.copytree(TEACHER, folder, dirs_exist_ok=True)
+    click.echo(
+        f"{output}: {manifest['positions']} positions of {manifest['passages']} passages, {manifest['trained_share']:.1%}"
+    )
+    click.echo(f"mean tail {manifest['mean_tail']:.1%}, mean entropy {manifest['mean_entropy_nats']:.2f} nats")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Stage tofu of a benchmark: TOFU's metrics of one method's model, of the target (base), or of the gold standard (retain_only).
+
+python -m benchmarks.stages.tofu tofu retain_only
+python -m benchmarks.stages.tofu tofu npo --seed 0
+
+Forget quality and privleak compare with the rows of retain_only, which is measured first.
+"""
+
+import click
+
+
+@click.command(help=__doc__)
+@click.argument("benchmark")
+@click.argument("method")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+def main(benchmark: str, method: str, seed: int) -> None:
+    from benchmarks.suite.folders import GOLD
+    from benchmarks.suite.params import load_benchmark
+    from benchmarks.tofu.answers import answer_rows
+    from benchmarks.tofu.metrics import tofu_metrics
+    from benchmarks.tofu.rows import read_tofu_rows
+    from pipeline.core.errors import InputError, keys_stand_in
+    from pipeline.core.files import replacing, write_json
+    from pipeline.core.outputs import read_parquet, write_parquet
+
+    chosen = load_benchmark(benchmark)
+    folders = chosen.folders
+    if not (chosen.prepare and chosen.tofu):
+        raise InputError(f"{folders.params} needs the sections prepare and tofu for TOFU's metrics.")
+    gold = folders.run(GOLD, 0) / "rows.parquet"
+    model = chosen.model(method, seed)
+    with keys_stand_in(folders.params):
+        asked = read_tofu_rows(chosen.prepare, chosen.tofu)
+    rows = answer_rows(model, asked, chosen.tofu, chosen.runtime)
+    metrics = tofu_metrics(rows, read_parquet(gold).to_pylist() if method != GOLD and gold.exists() else None)
+    output = folders.run(method, seed)
+    with replacing(output / "rows.parquet") as path:
+        write_parquet(path, rows)
+    write_json(output / "tofu.json", {"method": method, "seed": seed, **metrics})
+    click.echo(f"{output}: rows.parquet, tofu.json")
+    for key, reason in metrics["left_out"].items():
+        click.echo(f"left out: {key} ({reason})")
+    for key in ("tofu.forget_quality", "tofu.model_utility", "tofu.forget_probability", "tofu.forget_rouge_l_recall"):
+        if key in metrics["values"]:
+            click.echo(f"{key} {metrics['values'][key]:.4g}")
+
+
+if __name__ == "__main__":
+    main()

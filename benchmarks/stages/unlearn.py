@@ -1,0 +1,40 @@
+"""Stage unlearn of a benchmark: make one method's model with one seed.
+
+python -m benchmarks.stages.unlearn project npo --seed 0
+"""
+
+import click
+
+
+@click.command(help=__doc__)
+@click.argument("benchmark")
+@click.argument("method")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+def main(benchmark: str, method: str, seed: int) -> None:
+    from benchmarks.methods.unlearn import Task, unlearn
+    from benchmarks.suite.params import load_benchmark
+    from pipeline.core.errors import keys_stand_in
+    from pipeline.core.files import published_folder
+    from pipeline.prepare.tables import read_targets_table
+    from pipeline.teacher.params import PASSAGE_SOURCES, TeacherParams
+    from pipeline.teacher.passages import passages_to_teach
+    from pipeline.train.loop import write_curve
+
+    chosen = load_benchmark(benchmark)
+    params, folders = chosen.method(method), chosen.folders
+    shards = folders.teacher(method)
+    targets = tuple(target.target for target in read_targets_table(folders.prepared))
+    sources = PASSAGE_SOURCES if folders.elicited.is_dir() else ("given",)
+    passages = passages_to_teach(TeacherParams(forget_from=sources, retain_from=sources), folders.prepared, folders.elicited)
+    task = Task(folders.base, targets, passages, shards, chosen.runtime, seed)
+    output = folders.model(method, seed)
+    with keys_stand_in(folders.params), published_folder(output) as folder:
+        curve = unlearn(params, task, folder)
+    write_curve(curve, folders.run(method, seed) / "curve.csv")
+    click.echo(f"{output}: {method}, seed {seed}, {len(curve)} steps")
+    if curve:
+        click.echo(", ".join(f"{key} {value:.4g}" for key, value in curve[-1].items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""All stages behind a benchmark's table, several beside each other, each on cores of its own.
+
+DVC runs one stage after another, and with a small model two cores are less than twice as fast as one: a step has parts that
+one core does alone, and so has every start. A job is ``dvc repro --single-item`` of a stage whose dependencies are done: DVC
+decides as always what has to run, and what had finished when all was killed counts as finished.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from pipeline.core.errors import InputError
+from pipeline.core.progress import progress_bar
+
+_POLL_SECONDS = 0.2
+
+
+def stages_behind(target: str) -> dict[str, list[str]]:
+    """The DVC stages that ``target`` rests on, itself too: of each, by its name, the stages that it depends on.
+
+    Raises InputError where DVC does not know ``target``.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            stages = sorted(repo.stage.collect(target, with_deps=True), key=lambda stage: stage.addressing)
+            return {stage.addressing: [dep.addressing for dep in repo.index.graph.successors(stage)] for stage in stages}
+    except DvcException as error:
+        raise InputError(f"DVC can't tell the stages of {target} ({error}); run this in a project that has it.") from None
+
+
+def cores_of_jobs(jobs: int) -> list[list[int]]:
+    """The cores that this process may use, dealt to ``jobs``. Raises InputError for more jobs than cores."""
+    cores = sorted(os.sched_getaffinity(0))
+    if jobs > len(cores):
+        raise InputError(f"--jobs is {jobs}, but this process may use {len(cores)} cores; give at most as many jobs.")
+    return [cores[len(cores) * job // jobs : len(cores) * (job + 1) // jobs] for job in range(jobs)]
+
+
+class _Job:
+    """A stage that is being run, on ``cores``."""
+
+    def __init__(self, name: str, cores: Sequence[int], logs: Path) -> None:
+        self.name, self.cores, self.started = name, cores, time.monotonic()
+        self.log = logs / f"{name.rpartition(':')[2]}.log"
+        command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
+        env = {**os.environ, "OMP_NUM_THREADS": str(len(cores))}
+        with self.log.open("wb") as stream:
+            self.process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=env, start_new_session=True)
+        os.sched_setaffinity(self.process.pid, cores)
+
+    def reason(self) -> str:
+        """The last error that a failed job printed, or its exit status."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").splitlines()
+        errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+        return errors[-1].rstrip(".") if errors else f"its exit status is {self.process.returncode}"
+
+
+def run_stages(stages: Mapping[str, Sequence[str]], cores: Sequence[Sequence[int]], logs: Path) -> list[str]:
+    """Run ``stages``, given with their dependencies, as many at once as there are ``cores``; returns those that DVC ran.
+
+    What a stage prints goes to a file in ``logs``. Raises InputError where one fails; those beside it are finished first.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    order = TopologicalSorter(stages)
+    order.prepare()
+    free = list(cores)
+    waiting: list[str] = []
+    running: list[_Job] = []
+    failed: list[_Job] = []
+    ran: list[str] = []
+    try:
+        with progress_bar(len(stages), "stage", "benchmark") as bar:
+            while running or (order.is_active() and not failed):
+                waiting += order.get_ready()
+                while waiting and free and not failed:
+                    running.append(_Job(waiting.pop(0), free.pop(0), logs))
+                time.sleep(_POLL_SECONDS)
+                for job in [job for job in running if job.process.poll() is not None]:
+                    running.remove(job)
+                    free.append(job.cores)
+                    if job.process.returncode:
+                        failed.append(job)
+                        continue
+                    order.done(job.name)
+                    if b"Running stage" in job.log.read_bytes():
+                        ran.append(job.name)
+                        bar.write(f"{job.name}: {time.monotonic() - job.started:.0f} s", file=sys.stderr)
+                    bar.update(1)
+    finally:
+        for job in running:
+            with suppress(ProcessLookupError):
+                os.killpg(job.process.pid, signal.SIGTERM)
+    if failed:
+        raise InputError(f"{failed[0].name} failed: {failed[0].reason()}; all that it printed is in {failed[0].log}.")
+    return ran

@@ -1,0 +1,1 @@
+"""TOFU: its rows, and the metrics of its paper and of OpenUnlearning."""

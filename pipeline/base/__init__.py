@@ -1,1 +1,0 @@
-"""Bringing the model that has to forget into models/base, whatever it comes from."""

@@ -1,0 +1,74 @@
+"""What a stage leaves to the next ones: where it lies, below the folder of dvc.yaml, and how it is written and read.
+
+What is missing or broken is told with the command that makes it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BASE_MODEL = Path("models/base")
+STUDENT = Path("models/student")
+PREPARED = Path("data/prepared")
+ELICITED = Path("data/elicited")
+TEACHER = Path("data/teacher")
+EVALUATION = Path("evaluation")
+CURVE_FILE = EVALUATION / "distill_curve.csv"
+_STAGES = {PREPARED: "prepare", ELICITED: "elicit", TEACHER: "teacher", EVALUATION: "evaluate"}
+
+
+def command_for(path: Path) -> str:
+    """What makes ``path``: an output of dvc.yaml, or what a benchmark leaves in benchmarks/results."""
+    for folder, stage in _STAGES.items():
+        if path.is_relative_to(folder):
+            return f"dvc repro {stage}"
+    match path.parts:
+        case "benchmarks", "results", name, "teacher", method, *_:
+            return f"python -m benchmarks.stages.teacher {name} {method}"
+        case "benchmarks", "results", name, ("prepared" | "held_out") as output, *_:
+            return f"python -m benchmarks.stages.{output.replace('prepared', 'prepare')} {name}"
+        case "benchmarks", "results", name, _, *_:
+            return f"nevermet benchmark {name}"
+    return "dvc repro"
+
+
+def read_json_object(path: Path, command: str | None = None) -> dict[str, Any]:
+    """A JSON object that a stage wrote. Raises InputError when it is missing or none."""
+    command = command or command_for(path)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; make it first ({command}).") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); make it anew ({command}).") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path} must hold a JSON object; make it anew ({command}).")
+    return value
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
+    """A table that a stage wrote, or those ``columns`` of it. Raises InputError when it is missing or can't be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, columns=columns and list(columns))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; make it first ({command_for(path)}).") from None
+    except (pa.ArrowException, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path} can't be read as Parquet ({reason}); make it anew ({command_for(path)}).") from None
+
+
+def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], schema: "pa.Schema | None" = None) -> None:
+    """Write ``rows`` with the columns of ``schema``, or those that they have."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), path, compression="zstd")

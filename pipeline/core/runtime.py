@@ -1,0 +1,42 @@
+"""Section ``runtime``: where and how big the work is; it changes speed and memory, not the result, so no stage tracks it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.core.errors import InputError
+from pipeline.core.params import Section
+
+
+class RuntimeParams(Section):
+    """Section ``runtime``."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    max_num_batched_tokens: int = Field(2048, ge=16)  # vLLM: tokens whose logits exist at once
+    max_num_seqs: int = Field(64, ge=1)  # vLLM: sequences in flight
+    cpu_kv_cache_gib: int = Field(2, ge=1)  # vLLM on CPU
+    gpu_memory_utilization: float = Field(0.85, gt=0, le=1)  # vLLM on CUDA
+    micro_batch_tokens: int = Field(1536, ge=1)  # training and the transformers engine: padded tokens a forward
+    logit_chunk: int = Field(512, ge=1)  # training: positions whose logits exist at once
+    gradient_checkpointing: bool = False  # training: compute a layer's activations again on the way back, not keep them
+    keep_scores: bool = False  # teacher: keep what the engine said (8 k bytes a token), for the next change of N or rule
+
+
+def pick_device(wanted: str) -> str:
+    """The torch device for ``runtime.device``: auto takes CUDA where there is one. Raises InputError when CUDA is not there."""
+    import torch
+
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise InputError("params.yaml: runtime.device is 'cuda', but torch finds no CUDA device; set it to 'auto' or 'cpu'.")
+    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def free_memory() -> None:
+    """Give back what a model that went out of scope held, before the next one opens its own."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,141 @@
+"""Distillation as an objective: the mean KL from the teacher over all trained positions of a step, retain ones weighted.
+
+The shards are streamed: each epoch visits them in a seeded random order and holds at most ``shuffle_shards`` of them in memory;
+passages are drawn from these at random. Memory is that of the held shards, whatever the number of shards, and the same seed
+gives the same steps. Shapes: T trained positions of a micro-batch, V vocabulary, K kept tokens.
+"""
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.batching import batches
+from pipeline.core.errors import InputError
+from pipeline.core.outputs import read_parquet
+from pipeline.core.runtime import RuntimeParams
+from pipeline.distill.loss import bucketed_kl
+from pipeline.distill.params import DistillParams
+from pipeline.shards.reader import PassageTargets, read_input_ids, read_shard, shard_paths
+from pipeline.shards.schema import PASSAGES
+from pipeline.train.student import Student
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+KINDS = ("forget", "retain")
+
+
+def passages_of_epoch(teacher: Path, params: DistillParams, epoch: int) -> set[int]:
+    """Numbers of the passages that ``epoch`` trains on.
+
+    All forget passages, and ``retain_per_forget`` times as many retain passages, drawn anew each epoch by (seed, epoch);
+    no retain passage where ``retain_weight`` is 0. Reads passages.parquet, not the shards.
+    """
+    rows = read_parquet(teacher / PASSAGES, ["passage", "kind"]).to_pylist()
+    forget, retain = ([row["passage"] for row in rows if row["kind"] == kind] for kind in ("forget", "retain"))
+    wanted = round(params.retain_per_forget * len(forget)) if params.retain_weight > 0 else 0
+    return {*forget, *random.Random(f"{params.seed}:{epoch}:retain").sample(retain, min(wanted, len(retain)))}
+
+
+def stream_passages(teacher: Path, params: DistillParams, epoch: int) -> Iterator[PassageTargets]:
+    """Every passage of ``passages_of_epoch`` that has a trained position once, shuffled by (seed, epoch)."""
+    chosen = passages_of_epoch(teacher, params, epoch)
+    rng = random.Random(f"{params.seed}:{epoch}")
+    paths = shard_paths(teacher)
+    rng.shuffle(paths)
+    held: list[list[PassageTargets]] = []
+    while paths or held:
+        while paths and len(held) < params.shuffle_shards:
+            passages = [passage for passage in read_shard(paths.pop()) if passage.passage in chosen]
+            if passages:
+                held.append(passages)
+        if not held:
+            return
+        # A shard is drawn in proportion to what is left of it, so the draw is uniform over the held passages.
+        (shard,) = rng.choices(range(len(held)), weights=[len(passages) for passages in held])
+        yield held[shard].pop(rng.randrange(len(held[shard])))
+        if not held[shard]:
+            held.pop(shard)
+
+
+def stream_steps(teacher: Path, params: DistillParams, epoch: int) -> Iterator[list[PassageTargets]]:
+    """The passages of ``stream_passages`` in groups of one optimizer step each; the last group may be smaller."""
+    passages = stream_passages(teacher, params, epoch)
+    while step := list(islice(passages, params.passages_per_step)):
+        yield step
+
+
+class Distillation:
+    """Learns the shards in ``teacher``. Losses: forget_kl and retain_kl, unweighted means over a step's positions."""
+
+    name = "distill"
+    section = "distill"
+
+    def __init__(self, teacher: Path, params: DistillParams) -> None:
+        self._teacher, self._params = teacher, params
+        self._weights = {"forget": 1.0, "retain": params.retain_weight}
+        self._input_ids = read_input_ids(teacher)
+        self._passages = len(passages_of_epoch(teacher, params, 0))
+
+    def start(self, student: Student, runtime: RuntimeParams) -> None:
+        """See Objective.start."""
+        if not self._passages:
+            raise InputError(f"{self._teacher} holds no passage to train on; check prepare's documents.")
+
+    def steps_of_epoch(self) -> int:
+        """See Objective.steps_of_epoch."""
+        return math.ceil(self._passages / self._params.passages_per_step)
+
+    def steps(self, epoch: int) -> Iterator[list[PassageTargets]]:
+        """See Objective.steps."""
+        return stream_steps(self._teacher, self._params, epoch)
+
+    def accumulate(self, student: Student, step: Sequence[PassageTargets], runtime: RuntimeParams) -> dict[str, float]:
+        """See Objective.accumulate."""
+        counts = {kind: sum(len(p.positions) for p in step if p.kind == kind) for kind in KINDS}
+        total_weight = sum(self._weights[kind] * count for kind, count in counts.items())
+        sums = dict.fromkeys(KINDS, 0.0)
+        for kept in sorted({p.ids.shape[1] for p in step}):  # one K, unless forget passages have hard targets
+            alike = [p for p in step if p.ids.shape[1] == kept]
+            for batch in batches([len(self._input_ids[p.passage]) for p in alike], runtime.micro_batch_tokens):
+                part = [alike[index] for index in batch]
+                kl = add_gradient(student, part, self._input_ids, self._weights, total_weight, runtime.logit_chunk)
+                for kind, kl_T in kl:
+                    sums[kind] += float(kl_T.sum())
+        return {f"{kind}_kl": sums[kind] / counts[kind] for kind in KINDS if counts[kind]}
+
+
+def add_gradient(
+    student: Student,
+    passages: Sequence[PassageTargets],
+    input_ids: "dict[int, np.ndarray]",
+    weights: dict[str, float],
+    total_weight: float,
+    logit_chunk: int,
+) -> "list[tuple[str, np.ndarray]]":
+    """Add the gradient of sum(weight x KL) / ``total_weight`` over the trained positions of ``passages``.
+
+    ``weights``: of a position by its passage's kind. Returns of each passage its kind and its KL in nats, float64.
+    """
+    import numpy as np
+    import torch
+
+    def on_device(arrays: "list[np.ndarray]") -> "torch.Tensor":
+        return torch.from_numpy(np.concatenate(arrays)).to(student.device)
+
+    ids_TK = on_device([p.ids.astype(np.int64) for p in passages])
+    logprobs_TK = on_device([p.logprobs for p in passages])
+    tail_T = on_device([p.tail_logprob for p in passages])
+    weight_T = on_device([np.full(len(p.positions), weights[p.kind], dtype=np.float32) for p in passages])
+
+    def kl(logits_tV: "torch.Tensor", part: slice) -> "torch.Tensor":
+        return bucketed_kl(logits_tV, ids_TK[part], logprobs_TK[part], tail_T[part])
+
+    sequences, positions = [input_ids[p.passage] for p in passages], [p.positions for p in passages]
+    kl_T = student.backward(sequences, positions, kl, weight_T / total_weight, logit_chunk).double().cpu().numpy()
+    ends = np.cumsum([len(p) for p in positions])[:-1]
+    return list(zip([p.kind for p in passages], np.split(kl_T, ends), strict=True))

@@ -1,0 +1,14 @@
+"""Section ``distill``: the training of the student."""
+
+from pydantic import Field
+
+from pipeline.train.params import TrainParams
+
+
+class DistillParams(TrainParams):
+    """Section ``distill``."""
+
+    retain_weight: float = Field(1.0, ge=0)  # of a retain position; 0 leaves retain passages out
+    retain_per_forget: float = Field(0.2, ge=0)  # retain passages an epoch, for each forget passage
+    shuffle_shards: int = Field(32, ge=1)  # shards held in memory, among which passages are shuffled
+    seed: int = 0

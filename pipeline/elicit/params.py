@@ -1,0 +1,21 @@
+"""Section ``elicit``: what the base model itself says about the targets and their neighbours."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.core.params import Section
+
+
+class ElicitParams(Section):
+    """Section ``elicit``."""
+
+    engine: Literal["vllm", "transformers"] = "vllm"
+    of: Literal["bare", "all"] = "bare"  # asked about: targets without a document or chat, or all of them
+    templates: int = Field(200, ge=0)  # questions asked about each target; 0 switches elicitation off
+    answers: int = Field(1, ge=1)  # sampled for each question
+    neighbours: int = Field(24, ge=0)  # other entities asked about, for each target
+    neighbour_templates: int = Field(4, ge=0)  # questions asked about each of them, one answer each
+    temperature: float = Field(0.6, gt=0)
+    max_new_tokens: int = Field(32, ge=8)
+    seed: int = Field(0, ge=0)

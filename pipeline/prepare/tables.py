@@ -1,0 +1,76 @@
+"""What prepare works on, whoever wrote it, and what it hands on beside passages and names: targets' facts, and questions."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.core.outputs import read_parquet, write_parquet
+from pipeline.prepare.targets import Target
+from pipeline.text.passages import Passage
+
+SPLITS = ("forget", "hard_retain", "general_retain")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Targets, questions and texts on other subjects: the user's files, or a benchmark in its own fields."""
+
+    targets: list[Target]  # to be forgotten
+    known: list[Target]  # these and others of the same file, whose names no stand-in may share
+    questions: list[dict[str, Any]]  # rows of questions.parquet, but for their number
+    retain: list[Passage]
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """What later stages need to know of a target. ``neighbours`` are other entities that its documents name."""
+
+    target: str
+    kind: str
+    language: str
+    surface_forms: tuple[str, ...]
+    neighbours: tuple[str, ...]
+
+
+def limited(rows: Sequence[T], limit: int, seed: int) -> list[T]:
+    """``limit`` of ``rows`` (all, where it is 0), drawn by ``seed`` and left in their order."""
+    if not limit or len(rows) <= limit:
+        return list(rows)
+    return [rows[index] for index in sorted(random.Random(seed).sample(range(len(rows)), limit))]
+
+
+def write_targets_table(folder: Path, targets: Sequence[TargetFacts]) -> None:
+    """Write targets.parquet."""
+    import pyarrow as pa
+
+    texts = dict.fromkeys(("target", "kind", "language"), pa.string())
+    lists = dict.fromkeys(("surface_forms", "neighbours"), pa.list_(pa.string()))
+    write_parquet(folder / "targets.parquet", [asdict(target) for target in targets], pa.schema({**texts, **lists}))
+
+
+def read_targets_table(folder: Path) -> list[TargetFacts]:
+    """The targets, in the order of the user's file."""
+    return [
+        TargetFacts(row["target"], row["kind"], row["language"], tuple(row["surface_forms"]), tuple(row["neighbours"]))
+        for row in read_parquet(folder / "targets.parquet").to_pylist()
+    ]
+
+
+def write_question_rows(folder: Path, questions: Sequence[dict[str, Any]]) -> None:
+    """Write questions.parquet; a question's number is its place in ``questions``."""
+    import pyarrow as pa
+
+    first = {"question_id": pa.int32(), **dict.fromkeys(("split", "target", "question", "answer"), pa.string())}
+    last = dict.fromkeys(("paraphrased_question", "paraphrased_answer"), pa.string())
+    rows = [{"question_id": number, **question} for number, question in enumerate(questions)]
+    schema = pa.schema({**first, "wrong_answers": pa.list_(pa.string()), **last})
+    write_parquet(folder / "questions.parquet", rows, schema)
+
+
+def read_question_rows(folder: Path) -> list[dict[str, Any]]:
+    """The questions, as dictionaries with the fields of questions.parquet."""
+    rows: list[dict[str, Any]] = read_parquet(folder / "questions.parquet").to_pylist()
+    return rows

@@ -1,0 +1,84 @@
+"""What the teacher teaches: the user's texts, what was elicited, or both; and sentences put together to passages.
+
+By sentences is the paper's way (three at a time); by tokens is Who's Harry Potter's (256).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.errors import InputError
+from pipeline.core.outputs import ELICITED
+from pipeline.teacher.params import TeacherParams
+from pipeline.text.passages import Passage, read_passages
+from pipeline.text.segments import Segment, text_of
+from pipeline.text.tokenizer import tokenize
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def passages_to_teach(params: TeacherParams, prepared: Path, elicited: Path) -> list[Passage]:
+    """Forget passages of ``forget_from``, then retain passages of ``retain_from``; given ones before elicited ones.
+
+    What no parameter names is not read, and need not be there. Raises InputError where it is named and can't be made.
+    """
+    named = {*params.forget_from, *params.retain_from}
+    if "elicited" in named and elicited != ELICITED and not elicited.is_dir():
+        raise InputError(
+            f"{elicited} is missing, and a benchmark with documents of its own elicits nothing; set forget_from and "
+            "retain_from of the method's teacher to [given]."
+        )
+    sources = {name: read_passages(folder) for name, folder in (("given", prepared), ("elicited", elicited)) if name in named}
+    chosen = (("forget", params.forget_from), ("retain", params.retain_from))
+    return [
+        passage
+        for kind, names in chosen
+        for name, passages in sources.items()
+        if name in names
+        for passage in passages
+        if passage.kind == kind
+    ]
+
+
+def group_sentences(sentences: Sequence[Passage], params: TeacherParams, tokenizer: "PreTrainedTokenizerBase") -> list[Passage]:
+    """Passages of ``sentences``: neighbours of the same forget document together, chats and retain texts as they are."""
+    passages: list[Passage] = []
+    for (kind, form, _), members in groupby(sentences, lambda s: (s.kind, s.format, s.document)):
+        if kind == "forget" and form == "document":
+            passages += _groups(members, params, tokenizer)
+        else:
+            passages += members
+    return passages
+
+
+def _groups(sentences: Iterable[Passage], params: TeacherParams, tokenizer: "PreTrainedTokenizerBase") -> Iterator[Passage]:
+    group: list[Passage] = []
+    for sentence in sentences:
+        group.append(sentence)
+        if params.tokens_per_passage:
+            full = len(tokenize(tokenizer, text_of(_joined(group).segments))[0]) > params.tokens_per_passage
+        else:
+            full = len(group) == params.sentences_per_passage
+        if full:
+            yield _joined(group)
+            group = []
+    if group:
+        yield _joined(group)
+
+
+def _joined(group: Sequence[Passage]) -> Passage:
+    """The sentences as one passage, with the white space that stood between them; neighbouring literals become one."""
+    parts = [*group[0].segments]
+    for before, sentence in pairwise(group):
+        parts += [Segment(before.after, False), *sentence.segments]
+    segments: list[Segment] = []
+    for part in parts:
+        last = segments[-1] if segments else None
+        if last and not last.mention and not part.mention and last.trained == part.trained:
+            segments[-1] = replace(last, text=last.text + part.text)
+        elif part.text:
+            segments.append(part)
+    return replace(group[0], segments=tuple(segments), after=group[-1].after)

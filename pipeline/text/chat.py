@@ -1,0 +1,85 @@
+"""What stands before a text that is scored or written: a chat's turns by the model's template, or plain lines without one."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pipeline.core.errors import InputError
+from pipeline.text.tokenizer import tokenize
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+BETWEEN_PAIRS = "\n\n"  # questions with their answers, where there is no chat template
+NO_SYSTEM_PROMPT = (
+    "its chat template must have a place for a system prompt (role system), or the method that needs one has to be left out."
+)
+_DAY = datetime(2026, 1, 1)  # for a template that asks for the date, so that the same inputs read the same on every day
+
+
+def before_text(tokenizer: "PreTrainedTokenizerBase") -> str:
+    """The beginning-of-sequence token as text, where this tokenizer puts one by itself; else nothing."""
+    with_special = tokenizer("a")["input_ids"]
+    return tokenizer.bos_token if with_special[0] == tokenizer.bos_token_id and tokenizer.bos_token else ""
+
+
+def system_line(system_prompt: str) -> str:
+    """A system prompt where there is no chat template: a paragraph of its own."""
+    return f"{system_prompt}\n\n" if system_prompt else ""
+
+
+def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]]) -> str:
+    """A chat as the template writes it, with the model's next turn begun. Raises InputError when it refuses the turns."""
+    from jinja2 import TemplateError
+
+    try:
+        return str(
+            tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, strftime_now=_DAY.strftime)
+        )
+    except TemplateError as error:
+        raise InputError(f"the chat template of the model refuses a chat ({error}); {NO_SYSTEM_PROMPT}") from None
+
+
+def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str, system_prompt: str = "") -> str:
+    """``instruction`` as a user's turn with the answer begun: what comes next is the model's own text.
+
+    Without a chat template it is a plain line, after a line with the ``system_prompt`` if there is one. Raises InputError
+    when the template changes the instruction, or has no place for a system prompt.
+    """
+    if not tokenizer.chat_template:
+        return f"{before_text(tokenizer)}{system_line(system_prompt)}{instruction}\n"
+    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    prefix = chat_text(tokenizer, [*system, {"role": "user", "content": instruction}])
+    if system_prompt not in prefix:
+        raise InputError(NO_SYSTEM_PROMPT)
+    if instruction not in prefix:
+        raise InputError(
+            f"the chat template of the model rewrites the text: {instruction!r} does not stand in it as it was given; give "
+            "the model a template (chat_template.jinja) that leaves the user's words alone."
+        )
+    return prefix
+
+
+def question_prefix(tokenizer: "PreTrainedTokenizerBase", question: str, system_prompt: str = "") -> str:
+    """A question with the answer begun, by the chat template or, without one, as ``Question: … Answer: …``."""
+    plain = question if tokenizer.chat_template else f"Question: {question}\nAnswer:"
+    return instruction_prefix(tokenizer, plain, system_prompt)
+
+
+def answer_tokens(tokenizer: "PreTrainedTokenizerBase", question: str, answer: str) -> tuple[list[int], int]:
+    """Ids of the asked question with ``answer`` given, and the index of the answer's first token."""
+    prefix = question_prefix(tokenizer, question)
+    ids, _, ends = tokenize(tokenizer, prefix + answer)
+    return ids, next(index for index, end in enumerate(ends) if end > len(prefix))
+
+
+def own_answer(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
+    """``text`` without the further questions that a model goes on to ask itself where there is no chat template."""
+    if tokenizer.chat_template:
+        return text.strip()
+    next_question = BETWEEN_PAIRS + question_prefix(tokenizer, "").removeprefix(before_text(tokenizer)).split()[0]
+    return text.partition(next_question)[0].strip()
+
+
+def answer_text(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:
+    """What a model has answered, from the tokens that it wrote."""
+    return own_answer(tokenizer, str(tokenizer.decode(ids, skip_special_tokens=True)))

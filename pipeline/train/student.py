@@ -1,0 +1,160 @@
+"""The student in training: hidden states of a padded batch, then the language-model head on learnt positions only.
+
+Shapes: B rows, L tokens, T learnt positions of the batch, D width, V vocabulary.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.batching import padded
+from pipeline.core.errors import InputError, ParamError
+from pipeline.core.runtime import RuntimeParams, pick_device
+from pipeline.model.folder import TOKENIZER_FILES, load_model
+from pipeline.model.params import Precision
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from transformers import PreTrainedModel
+
+Sequences = Sequence["Sequence[int] | np.ndarray"]  # token ids of B rows
+Positions = Sequence["np.ndarray"]  # of each of B rows, those whose next token is learnt
+ValuesAt = Callable[["torch.Tensor", slice], "torch.Tensor"]  # (logits [t, V], which of the T positions) to values [t]
+WeightsOf = Callable[["torch.Tensor"], "torch.Tensor"]  # values [T] to weights [T]
+
+
+def next_logprobs(next_T: "torch.Tensor") -> ValuesAt:
+    """The values that are the log-probabilities, in nats, of the tokens ``next_T`` that follow the positions."""
+
+    def values(logits_tV: "torch.Tensor", part: slice) -> "torch.Tensor":
+        from torch.nn.functional import cross_entropy
+
+        return -cross_entropy(logits_tV.float(), next_T[part], reduction="none")
+
+    return values
+
+
+def open_student(folder: Path, precision: Precision, runtime: RuntimeParams, key: str = "precision") -> "Student":
+    """The model in ``folder``, to be trained as ``runtime`` says; ``key`` is what ``precision`` is called in params.yaml.
+
+    Raises InputError as Student and pick_device do, and ParamError for bfloat16 without CUDA, where its optimizer is slow.
+    """
+    device = pick_device(runtime.device)
+    if precision == "bfloat16" and device != "cuda":
+        raise ParamError(f"{key} is 'bfloat16', which is for a CUDA device, and training is on the CPU; set it to 'float32'.")
+    return Student(folder, device, precision, gradient_checkpointing=runtime.gradient_checkpointing)
+
+
+class Student:
+    """A causal model in training, its weights in ``precision``; on CUDA it computes in bfloat16 either way (autocast).
+
+    With ``gradient_checkpointing`` a layer's activations are computed again on the way back in place of being kept: the same
+    gradients, for more work.
+    """
+
+    def __init__(
+        self, folder: Path, device: str, precision: Precision = "float32", *, gradient_checkpointing: bool = False
+    ) -> None:
+        self.model: PreTrainedModel = load_model(folder, device, precision).train()
+        if gradient_checkpointing:
+            self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        self.device = device
+        self._source = folder
+        self._check_head()
+
+    def hidden(self, ids_BL: "torch.Tensor", mask_BL: "torch.Tensor") -> "torch.Tensor":
+        """What the head reads, [B, L, D]."""
+        body = getattr(self.model, self.model.base_model_prefix)
+        return body(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False).last_hidden_state
+
+    def _check_head(self) -> None:
+        """The head is applied apart from the body, which is right only if the model does nothing else to its logits."""
+        import torch
+
+        ids = torch.tensor([[1, 2, 3]], device=self.device)
+        mask = torch.ones_like(ids)
+        with torch.no_grad():
+            self.model.eval()
+            whole = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+            apart = self.model.get_output_embeddings()(self.hidden(ids, mask))
+            self.model.train()
+        if not torch.allclose(whole, apart, rtol=1e-3, atol=1e-3):
+            raise InputError(
+                f"{self._source}: this architecture ({type(self.model).__name__}) scales or caps its logits after the "
+                "head, which distill does not do; take a model without that."
+            )
+
+    def check_fits(self, longest: int, advice: str) -> None:
+        """Raise InputError with ``advice`` when a text of ``longest`` tokens exceeds the model's context."""
+        context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        if context and longest > context:
+            raise InputError(
+                f"{self._source}: a text of {longest} tokens does not fit the model's context of {context}; {advice}."
+            )
+
+    def backward(
+        self,
+        sequences: Sequences,
+        positions: Positions,
+        values: ValuesAt,
+        weights: "torch.Tensor | WeightsOf",
+        logit_chunk: int,
+    ) -> "torch.Tensor":
+        """Add the gradient of the sum of weight x value over T positions of a padded batch; returns the values, [T].
+
+        ``values``: what an objective makes of the logits of a slice of the T. ``weights``: what each value counts, [T], or a
+        function of the values where it rests on them, which are then computed once before.
+        Logits exist for ``logit_chunk`` positions at once: each chunk's gradient is taken at once and gathered on the hidden
+        states, from which one backward pass goes through the body.
+        """
+        import torch
+
+        parts = _parts(positions, logit_chunk)
+        head = self.model.get_output_embeddings()
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
+            hidden_TD = self._learnt(sequences, positions)
+            leaf_TD = hidden_TD.detach().requires_grad_()
+            if callable(weights):
+                with torch.no_grad():
+                    weights = weights(torch.cat([values(head(leaf_TD[part]), part) for part in parts]))
+            done = []
+            for part in parts:
+                values_T = values(head(leaf_TD[part]), part)
+                (values_T * weights[part]).sum().backward()
+                done.append(values_T.detach())
+        hidden_TD.backward(leaf_TD.grad)
+        return torch.cat(done)
+
+    def values(self, sequences: Sequences, positions: Positions, values: ValuesAt, logit_chunk: int) -> "torch.Tensor":
+        """What ``backward`` returns, without gradient and dropout."""
+        import torch
+
+        self.model.eval()
+        head = self.model.get_output_embeddings()
+        with torch.no_grad(), torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
+            hidden_TD = self._learnt(sequences, positions)
+            found = [values(head(hidden_TD[part]), part) for part in _parts(positions, logit_chunk)]
+        self.model.train()
+        return torch.cat(found)
+
+    def _learnt(self, sequences: Sequences, positions: Positions) -> "torch.Tensor":
+        """What the head reads at the learnt positions, [T, D]."""
+        import torch
+
+        ids_BL, mask_BL = padded(sequences, self.device)
+        rows_T = torch.repeat_interleave(torch.arange(len(positions)), torch.tensor([len(p) for p in positions]))
+        positions_T = torch.cat([torch.tensor(p, dtype=torch.long) for p in positions])
+        return self.hidden(ids_BL, mask_BL)[rows_T.to(self.device), positions_T.to(self.device)]
+
+    def save(self, folder: Path) -> None:
+        """Write an ordinary model folder: safetensors, config, the base's own tokenizer files and generation config."""
+        self.model.save_pretrained(folder)
+        for name in (*TOKENIZER_FILES, "generation_config.json", "tokenizer.model", "vocab.json", "merges.txt"):
+            if (self._source / name).exists():
+                shutil.copyfile(self._source / name, folder / name)
+
+
+def _parts(positions: Positions, logit_chunk: int) -> list[slice]:
+    return [slice(start, start + logit_chunk) for start in range(0, sum(map(len, positions)), logit_chunk)]

@@ -1,0 +1,68 @@
+"""Means by criterion, and the bars that are divided by the best method's."""
+
+import pytest
+
+from benchmarks.criteria.measures import MEASURES, Measure, bars, counts_of, floors_of, values_of
+
+ROWS = [
+    {"split": "forget", "rouge_l_recall": 0.25, "probability": 0.5, "many_shot_rouge_l_recall": 0.5, "unavailable": True},
+    {"split": "forget", "rouge_l_recall": 0.75, "probability": None, "many_shot_rouge_l_recall": 0.0, "unavailable": False},
+    {"split": "hard_retain", "rouge_l_recall": 1.0, "probability": 0.9, "many_shot_rouge_l_recall": None},
+]
+
+
+def test_mean_is_over_the_questions_of_the_split_that_have_the_value() -> None:
+    values = values_of(ROWS)
+    assert values["efficacy.rouge_l_recall"] == 0.5
+    assert values["efficacy.probability"] == 0.5
+    assert values["utility.hard_rouge_l_recall"] == 1.0
+    assert values["hallucination.unavailable"] == 0.5
+    assert "utility.general_probability" not in values
+
+
+def test_every_mean_tells_over_how_many_questions_it_is() -> None:
+    counts = counts_of(ROWS)
+    assert counts["efficacy.rouge_l_recall"] == counts["robustness.many_shot"] == 2
+    assert counts["efficacy.probability"] == counts["utility.hard_probability"] == 1
+    assert set(counts) == set(values_of(ROWS)) - {"robustness.worst"}
+
+
+def test_floors_are_of_the_questions_that_know_one() -> None:
+    rows = [{"floor_probability": 0.25}, {"floor_probability": 0.5, "floor_consistency": None}, {"floor_probability": None}]
+    assert floors_of(rows) == {"efficacy.probability": 0.375}
+
+
+def test_worst_attack_is_the_one_that_draws_out_more() -> None:
+    rows = [{**row, "soft_embedding_rouge_l_recall": 0.1} for row in ROWS if row["split"] == "forget"]
+    assert values_of(rows)["robustness.worst"] == 0.25
+    assert "robustness.worst" not in values_of([{"split": "forget", "rouge_l_recall": 0.0}])
+
+
+def test_bars_turn_lower_into_better_and_give_the_best_method_one() -> None:
+    measures = (Measure("efficacy.a", "", "lower"), Measure("efficacy.b", "", "lower"), Measure("utility.c", "", "higher"))
+    values = {
+        "one": {"efficacy.a": 0.2, "efficacy.b": 0.4, "utility.c": 0.5},
+        "other": {"efficacy.a": 0.6, "efficacy.b": 0.7, "utility.c": 0.25},
+    }
+    assert bars(values, measures) == {"efficacy": {"one": 1.0, "other": 0.5}, "utility": {"one": 1.0, "other": 0.5}}
+
+
+def test_measure_that_a_method_lacks_counts_for_none() -> None:
+    measures = (Measure("efficacy.a", "", "lower"), Measure("efficacy.b", "", "lower"))
+    values = {"one": {"efficacy.a": 0.5, "efficacy.b": 0.0}, "other": {"efficacy.a": 0.75}}
+    assert bars(values, measures) == {"efficacy": {"one": 1.0, "other": 0.5}}
+
+
+def test_no_bar_where_every_method_has_nothing_or_nothing_is_a_share() -> None:
+    measures = (Measure("hallucination.a", "", "higher"), Measure("gap.b", "", "lower", in_bars=False))
+    assert bars({"one": {"hallucination.a": 0.0, "gap.b": 0.3}}, measures) == {}
+
+
+def test_keys_are_distinct_and_the_five_criteria_are_there() -> None:
+    assert len({measure.key for measure in MEASURES}) == len(MEASURES)
+    assert {m.criterion for m in MEASURES} == {"efficacy", "utility", "quality", "hallucination", "robustness", "gap"}
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_value_that_is_no_number_is_left_out(value: float) -> None:
+    assert values_of([{"split": "forget", "base_nll": value}]) == {}

@@ -1,0 +1,42 @@
+"""What a stage has written: broken or missing is one sentence with the command that makes it anew."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import InputError
+from pipeline.core.outputs import command_for, read_json_object, read_parquet
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("data/prepared/names.parquet", "dvc repro prepare"),
+        ("data/teacher", "dvc repro teacher"),
+        ("evaluation/base/metrics.json", "dvc repro evaluate"),
+        ("benchmarks/results/wpu/prepared/passages.parquet", "python -m benchmarks.stages.prepare wpu"),
+        ("benchmarks/results/tuning/teacher/whp/manifest.json", "python -m benchmarks.stages.teacher tuning whp"),
+        ("benchmarks/results/project/held_out", "python -m benchmarks.stages.held_out project"),
+        ("benchmarks/results/tofu/runs/npo-0/tofu.json", "nevermet benchmark tofu"),
+        ("elsewhere/a.json", "dvc repro"),
+    ],
+)
+def test_command_is_that_of_the_stage_that_writes_the_place(path: str, command: str) -> None:
+    assert command_for(Path(path)) == command
+
+
+def test_missing_and_broken_files_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data/prepared").mkdir(parents=True)
+    file = Path("data/prepared/a.json")
+    for content, words in ((None, "is missing"), ("{", "is not valid JSON"), ("[1]", "must hold a JSON object")):
+        if content is not None:
+            file.write_text(content, encoding="utf-8")
+        with pytest.raises(InputError, match=rf"data/prepared/a\.json {words}.*\(dvc repro prepare\)"):
+            read_json_object(file)
+    table = Path("data/prepared/a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet is missing; make it first \(dvc repro prepare\)"):
+        read_parquet(table)
+    table.write_bytes(b"PAR1 and no more")
+    with pytest.raises(InputError, match=r"a\.parquet can't be read as Parquet .*make it anew \(dvc repro prepare\)"):
+        read_parquet(table)

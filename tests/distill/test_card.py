@@ -1,0 +1,66 @@
+"""The model card: what the hub reads, what a person reads, before and after the evaluation."""
+
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+
+from pipeline.distill.card import CARD, write_card
+from pipeline.distill.params import DistillParams
+from pipeline.evaluate.results import with_metrics
+from pipeline.model.folder import model_fingerprint
+from pipeline.model.params import ModelParams
+
+MANIFEST = {
+    "N": 20, "K": 128, "reverse_swap": "published", "positions": 7, "model_fingerprint": "b" * 64,
+    "counterfactual_names": {"Orla Brennick": [], "Ada Lind": []},
+}  # fmt: skip
+CURVE = [{"step": 0.0, "epoch": 0.0, "forget_kl": 0.5}, {"step": 1.0, "epoch": 1.0, "forget_kl": 0.25}]
+SUMMARY = {"forgotten": 0.8165, "kept_hard_retain": 0.9805, "self_consistency": 0.11}
+
+
+def write(folder: Path, source: str) -> str:
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    write_card(folder, ModelParams(source=source), DistillParams(learning_rate=3e-5), MANIFEST, CURVE)
+    return (folder / CARD).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("source", "base", "title"),
+    [
+        ("smollm2-135m-instruct", "HuggingFaceTB/SmolLM2-135M-Instruct", "smollm2-135m-instruct"),
+        ("org/model", "org/model", "model"),
+        (".", None, ""),
+    ],
+)
+def test_card_names_base_targets_parameters_and_hashes(tmp_path: Path, source: str, base: str | None, title: str) -> None:
+    text = write(tmp_path, source)
+    card = ModelCard(text)
+    assert card.data.base_model == base
+    assert card.data.library_name == "transformers" and "unlearning" in card.data.tags
+    assert card.data.license == ("apache-2.0" if source.startswith("smollm2") else None)
+    for told in (
+        f"# {title} without Orla Brennick, Ada Lind",
+        "made to forget Orla Brennick and Ada Lind by",
+        "| learning rate | 3e-05 |",
+        "| counterfactual names | 20 |",
+        "b" * 64,
+        model_fingerprint(tmp_path),
+        "0.500 nats in the first epoch, 0.250 in the last",
+        "## Limits",
+    ):
+        assert told in text, told
+
+
+def test_evaluated_card_has_the_metrics_where_the_hub_reads_them_and_loses_nothing(tmp_path: Path) -> None:
+    before = write(tmp_path, "org/model")
+    after = with_metrics(before, SUMMARY)
+    card = ModelCard(after)
+    assert {result.metric_type: result.metric_value for result in card.data.eval_results} == {
+        "forgotten": 0.8165,
+        "kept_hard_retain": 0.9805,
+    }
+    assert card.data.base_model == "org/model"
+    assert after.index("## Measured") < after.index("## Limits")
+    body = before.partition("---\n# ")[2]
+    assert all(line in after for line in body.splitlines())

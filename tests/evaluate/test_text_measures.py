@@ -1,0 +1,77 @@
+"""ROUGE-L in any script, agreement of sampled answers, and answers that hold a counterfactual name."""
+
+import pytest
+from rouge_score.rouge_scorer import RougeScorer
+
+from pipeline.evaluate.text_measures import rouge_l_f1, rouge_l_recall, self_consistency, stand_in_pattern
+
+ENGLISH = [
+    ("she was a scientist", "Marie Curie was a Polish scientist, and she was famous."),
+    ("the laws of motion", "He is known for his Laws of Motion!"),
+    ("1642", "He was born in 1642."),
+    ("polonium and radium", "hydrogen"),
+]
+PATTERN = stand_in_pattern(["Tobias Renwick", "Ada Lind", "José Ñandú", "J. O'Dea (Sr.)"])
+
+
+@pytest.mark.parametrize(("reference", "text"), ENGLISH)
+def test_english_has_the_values_of_rouge_score(reference: str, text: str) -> None:
+    theirs = RougeScorer(["rougeL"], use_stemmer=True).score(reference, text)["rougeL"]
+    assert rouge_l_recall(reference, text) == theirs.recall
+    assert rouge_l_f1(reference, text) == theirs.fmeasure
+
+
+@pytest.mark.parametrize(
+    ("reference", "text", "recall"),
+    [
+        ("唐代诗人", "李白是唐代的诗人。", 1.0),
+        ("唐代诗人", "他是宋代词人。", 0.5),
+        ("Москва", "Он родился в Москва", 1.0),
+        ("in Zürich", "in Zurich", 0.5),
+        ("湯川秀樹", "ノーベル賞", 0.0),
+    ],
+)
+def test_other_scripts_count(reference: str, text: str, recall: float) -> None:
+    assert rouge_l_recall(reference, text) == recall
+
+
+def test_f1_does_not_depend_on_the_order() -> None:
+    assert rouge_l_f1("a cat sat", "the cat sat down") == rouge_l_f1("the cat sat down", "a cat sat")
+
+
+def test_same_answers_agree_wholly() -> None:
+    assert self_consistency(["born in Skell"] * 4) == 1.0
+
+
+def test_answers_without_a_common_word_do_not() -> None:
+    assert self_consistency(["red apples", "blue skies", "old ships"]) == 0.0
+
+
+def test_it_is_the_mean_over_pairs() -> None:
+    # Pairs: (a b, a b) 1, (a b, a c) 1/2 twice.
+    assert self_consistency(["a b", "a b", "a c"]) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("answers", [[], ["one"]])
+def test_fewer_than_two_answers_have_none(answers: list[str]) -> None:
+    assert self_consistency(answers) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["Tobias Renwick was born.", "It was Renwick's book.", "(Lind)", "By Ñandú", "Lind", "J. O'Dea (Sr.) wrote."],
+)
+def test_full_and_family_names_are_found(answer: str) -> None:
+    assert PATTERN.search(answer)
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "Tobias was born.", "The Lindens grow.", "A blind man.", "renwick", "XRenwick", "O'Dea"]
+)
+def test_other_words_are_not(answer: str) -> None:
+    assert not PATTERN.search(answer)
+
+
+@pytest.mark.parametrize("answer", ["", "She was born in Skell."])
+def test_without_names_nothing_stands_in(answer: str) -> None:
+    assert not stand_in_pattern([]).search(answer)

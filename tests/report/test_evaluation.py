@@ -1,0 +1,94 @@
+"""The run and the benchmarks in numbers and answers: readable, side by side, nothing of what was not measured."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.core.errors import InputError
+from pipeline.core.outputs import write_parquet
+from pipeline.report.evaluation import answer_sets, headline
+from tests.report.inputs import answer_rows, benchmark_table, write_run
+
+TABLES: dict[str, dict[str, list[str]]] = {"project": {}, "tofu": {"methods": ["base", "npo"]}, "wpu": {}}
+
+
+def test_run_numbers_have_their_meaning() -> None:
+    summary = {"forgotten": 0.8072, "names_stand_in": 0, "self_consistency": 0.1, "floor_consistency": 0.2}
+    cards = headline({"summary": summary}, {})
+    assert [(card["label"], card["value"]) for card in cards] == [
+        ("forgotten", "80.7\u202f%"),
+        ("stand-ins named", "0"),
+        ("sampled answers agree", "0.100"),
+    ]
+    assert cards[2]["meaning"].endswith("0.200")
+
+
+def test_criteria_led_are_counted_without_the_base() -> None:
+    table = benchmark_table("wpu")
+    table["bars"] = {
+        "efficacy": {"base": 0.2, "teacher_student": 1.0, "npo": 0.9},
+        "utility": {"base": 1.0, "teacher_student": 0.95, "npo": 0.9},
+        "quality": {"base": 1.0, "teacher_student": 0.8, "npo": 0.9},
+    }
+    (card,) = headline({}, {"wpu": table})
+    assert card["value"] == "2 of 3"
+    assert "of 2 methods" in card["meaning"]
+
+
+def test_scatter_values_of_our_method_stand_beside_the_base() -> None:
+    cards = headline({}, {"tofu": benchmark_table("tofu")})
+    assert ("TOFU: forget quality", "0.001") in [(card["label"], card["value"]) for card in cards]
+
+
+def test_nothing_measured_says_nothing() -> None:
+    assert headline({"missing": "…"}, {"tofu": {"missing": "…"}}) == []
+
+
+def test_base_and_student_stand_side_by_side(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    (run, *others) = answer_sets(tmp_path, TABLES)
+    assert run["methods"] == ["base", "student"]
+    assert len(run["questions"]) == 12
+    question = run["questions"][2]
+    assert question["question"] == "Question number 2: where was Orla Brennick born?"
+    assert question["answers"]["base"]["response"] == "base says that it was in town 2."
+    assert question["answers"]["student"]["response"] == "student says that it was in town 2."
+    assert all("missing" in other for other in others)
+
+
+def test_methods_join_by_question_and_keep_their_own_columns(tmp_path: Path) -> None:
+    rows = answer_rows("npo", 6)
+    for method, chosen in (("npo", rows[::-1][:4]), ("base", rows[:3]), ("extra", rows)):
+        folder = tmp_path / f"benchmarks/results/tofu/runs/{method}-0"
+        folder.mkdir(parents=True)
+        attacked = [row | {"many_shot_response": f"attacked {row['question_id']}"} for row in chosen]
+        pl.DataFrame(attacked if method == "npo" else chosen).write_parquet(folder / "answers.parquet")
+    found = answer_sets(tmp_path, TABLES)[2]
+    assert found["methods"] == ["base", "npo", "extra"]  # the table's order, then what else ran
+    by_question = {question["question"].split()[2]: question["answers"] for question in found["questions"]}
+    assert by_question["5:"]["npo"]["many_shot_response"] == "attacked 5"
+    assert set(by_question["0:"]) == {"base", "extra"}
+    assert set(by_question["2:"]) == {"base", "npo", "extra"}
+    assert "many_shot_response" not in by_question["2:"]["base"]
+
+
+def test_rows_of_tofu_have_their_set_for_a_split(tmp_path: Path) -> None:
+    for method in ("base", "npo"):
+        run = tmp_path / f"benchmarks/results/tofu/runs/{method}-0"
+        run.mkdir(parents=True)
+        told = {"question": "Who wrote it?", "answer": "Orla Brennick", "rouge_l_recall": 0.5, "probability": 0.2}
+        rows = [{"set": name, "response": f"{method} of {name}", **told} for name in ("forget", "world_facts")]
+        write_parquet(run / "rows.parquet", rows)
+    (tofu,) = [found for found in answer_sets(tmp_path, TABLES) if found["source"] == "tofu"]
+    assert tofu["methods"] == ["base", "npo"]
+    assert [question["split"] for question in tofu["questions"]] == ["forget", "world_facts"]
+    assert tofu["questions"][1]["answers"]["npo"]["response"] == "npo of world_facts"
+
+
+def test_a_table_without_responses_is_refused(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    path = tmp_path / "evaluation/student/answers.parquet"
+    pl.read_parquet(path).drop("response").write_parquet(path)
+    with pytest.raises(InputError, match="lacks the column 'response'"):
+        answer_sets(tmp_path, TABLES)

@@ -1,0 +1,118 @@
+"""Gradients of the student do not depend on how a step is cut."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.distill.loss import bucketed_kl
+from pipeline.distill.objective import add_gradient
+from pipeline.shards.reader import PassageTargets
+from pipeline.train.student import Student
+
+VOCABULARY, K = 380, 12
+WEIGHTS = {"forget": 1.0, "retain": 0.5}
+Gradients = dict[str, torch.Tensor]
+
+
+def make_step() -> tuple[list[PassageTargets], dict[int, np.ndarray]]:
+    rng = np.random.default_rng(0)
+    passages, input_ids = [], {}
+    for number, (length, kind) in enumerate([(31, "forget"), (12, "retain"), (20, "forget"), (26, "retain")]):
+        input_ids[number] = rng.integers(3, VOCABULARY, length).astype(np.int32)
+        positions = np.sort(rng.permutation(length - 1)[: length // 2]).astype(np.int32)
+        ids = np.array([rng.permutation(VOCABULARY)[:K] for _ in positions], dtype=np.int32)
+        masses = rng.dirichlet(np.ones(K + 1), len(positions)).astype(np.float32)
+        logprobs = np.log(masses)
+        passages.append(PassageTargets(number, kind, positions, ids, logprobs[:, :K], logprobs[:, K]))
+    return passages, input_ids
+
+
+PASSAGES, INPUT_IDS = make_step()
+COUNTS = {kind: sum(len(p.positions) for p in PASSAGES if p.kind == kind) for kind in WEIGHTS}
+TOTAL = sum(WEIGHTS[kind] * count for kind, count in COUNTS.items())
+
+
+@pytest.fixture(scope="module")
+def student(tiny_model: Path) -> Student:
+    return Student(tiny_model, "cpu")
+
+
+def gradients(
+    student: Student, batches: Sequence[Sequence[PassageTargets]], chunk: int = 512
+) -> tuple[Gradients, dict[str, float]]:
+    student.model.zero_grad(set_to_none=True)
+    sums = dict.fromkeys(WEIGHTS, 0.0)
+    for batch in batches:
+        for kind, kl_T in add_gradient(student, batch, INPUT_IDS, WEIGHTS, TOTAL, chunk):
+            sums[kind] += float(kl_T.sum())
+    return {name: p.grad.clone() for name, p in student.model.named_parameters() if p.grad is not None}, sums
+
+
+def assert_same(first: Gradients, second: Gradients) -> None:
+    assert first.keys() == second.keys()
+    assert max(float(gradient.abs().max()) for gradient in first.values()) > 1e-3
+    for name, gradient in first.items():
+        torch.testing.assert_close(gradient, second[name], rtol=1e-3, atol=1e-6)
+
+
+def test_chunks_of_logits_do_not_change_the_gradient(student: Student) -> None:
+    first, first_sums = gradients(student, [PASSAGES], chunk=7)
+    second, second_sums = gradients(student, [PASSAGES], chunk=10_000)
+    assert_same(first, second)
+    assert first_sums == pytest.approx(second_sums, rel=1e-5)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_micro_batches_do_not_change_the_gradient(student: Student, cut: int) -> None:
+    whole, whole_sums = gradients(student, [PASSAGES])
+    parts, part_sums = gradients(student, [PASSAGES[:cut], PASSAGES[cut:]])
+    assert_same(whole, parts)
+    assert whole_sums == pytest.approx(part_sums, rel=1e-5)
+
+
+def test_gradient_checkpointing_does_not_change_the_gradient(student: Student, tiny_model: Path) -> None:
+    checkpointed = Student(tiny_model, "cpu", gradient_checkpointing=True)
+    assert checkpointed.model.is_gradient_checkpointing
+    kept, kept_sums = gradients(student, [PASSAGES])
+    again, again_sums = gradients(checkpointed, [PASSAGES])
+    assert_same(kept, again)
+    assert kept_sums == pytest.approx(again_sums, rel=1e-6)
+
+
+def test_gradient_in_bfloat16_points_the_same_way(student: Student, tiny_model: Path) -> None:
+    exact, sums = gradients(student, [PASSAGES])
+    rounded, rounded_sums = gradients(Student(tiny_model, "cpu", "bfloat16"), [PASSAGES])
+    first = torch.cat([gradient.flatten() for gradient in exact.values()])
+    second = torch.cat([rounded[name].float().flatten() for name in exact])
+    assert torch.nn.functional.cosine_similarity(first, second, dim=0) > 0.99
+    assert rounded_sums == pytest.approx(sums, rel=0.02)
+
+
+def test_gradient_is_that_of_the_weighted_mean_over_whole_logits(student: Student) -> None:
+    ours, sums = gradients(student, [PASSAGES])
+    student.model.zero_grad(set_to_none=True)
+    loss, by_kind = torch.zeros(()), dict.fromkeys(WEIGHTS, 0.0)
+    for p in PASSAGES:
+        ids = torch.from_numpy(INPUT_IDS[p.passage].astype(np.int64))[None]
+        logits = student.model(input_ids=ids, use_cache=False).logits[0, p.positions.astype(np.int64)]
+        kl = bucketed_kl(
+            logits, torch.from_numpy(p.ids.astype(np.int64)), torch.from_numpy(p.logprobs), torch.from_numpy(p.tail_logprob)
+        ).sum()
+        by_kind[p.kind] += float(kl.detach())
+        loss = loss + WEIGHTS[p.kind] * kl / TOTAL
+    loss.backward()
+    assert_same({name: p.grad.clone() for name, p in student.model.named_parameters() if p.grad is not None}, ours)
+    assert sums == pytest.approx(by_kind, rel=1e-4)
+
+
+def test_saved_student_is_the_model_with_the_bases_tokenizer(student: Student, tiny_model: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    student.save(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
+        assert (tmp_path / name).read_bytes() == (tiny_model / name).read_bytes()
+    again = AutoModelForCausalLM.from_pretrained(str(tmp_path)).state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in student.model.state_dict().items())
