@@ -106,9 +106,9 @@ def main(width: int, layers: int, passages: int, tokens: int, steps: int, folder
 
     precisions: list[Precision] = ["float32", "bfloat16"] if torch.cuda.is_available() else ["float32"]
     spawn = get_context("spawn")
-    with tempfile.TemporaryDirectory(dir=folder) as made:
+    with tempfile.TemporaryDirectory(dir=folder) as model:
         with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-            weights = pool.submit(build, Path(made), width, layers).result()
+            weights = pool.submit(build, Path(model), width, layers).result()
         step = f"steps of {passages} passages of {tokens} tokens, all in one micro-batch"
         click.echo(f"{weights / 1e9:.2f} billion weights, {step}")
         columns = ("precision", "gradient checkpointing", "peak, GiB", "bytes a weight", "tokens a second")
@@ -116,7 +116,7 @@ def main(width: int, layers: int, passages: int, tokens: int, steps: int, folder
         first: tuple[int, float] | None = None
         for precision, checkpointing in product(precisions, (False, True)):
             with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-                measured = pool.submit(measure, Path(made), precision, checkpointing, passages, tokens, steps).result()
+                measured = pool.submit(measure, Path(model), precision, checkpointing, passages, tokens, steps).result()
             first = first or measured
             numbers = "out of memory | | |"
             if measured and first:

@@ -22,9 +22,8 @@ def _top_ks(_context: click.Context, _option: click.Parameter, value: str) -> li
 @click.option("--top-k", "top_ks", default="16,32,64,128,256,512", show_default=True, callback=_top_ks, help="K to compare.")
 @click.option("--target", help="Draw passages of this target only.")
 def main(passages: int, top_ks: list[int], target: str | None) -> None:
-    from pipeline.core.errors import InputError
     from pipeline.core.files import write_json
-    from pipeline.core.outputs import BASE_MODEL, ELICITED, EVALUATION, PREPARED, TEACHER
+    from pipeline.core.outputs import BASE_MODEL, ELICITED, EVALUATION, PREPARED, TEACHER, check_folder
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams
     from pipeline.fidelity.measure import measure, report_lines, summary_line
@@ -34,8 +33,7 @@ def main(passages: int, top_ks: list[int], target: str | None) -> None:
 
     params, runtime = read_section(TeacherParams, "teacher"), read_section(RuntimeParams, "runtime")
     for folder in (BASE_MODEL, PREPARED, ELICITED, TEACHER):
-        if not folder.is_dir():
-            raise InputError(f"{folder} is missing; make it first (dvc repro teacher).")
+        check_folder(folder)
     report = measure(
         BASE_MODEL,
         TEACHER,

@@ -53,8 +53,8 @@ class Commands(click.Group):
     def _line(self, ctx: click.Context, name: str) -> str:
         command = self.get_command(ctx, name)
         sentence = (command.help or "").partition(".\n")[0].partition(". ")[0] if command else ""
-        told = " ".join(sentence.removeprefix(f"Stage {name}: ").split())
-        return told[:1].upper() + told[1:]
+        line = " ".join(sentence.removeprefix(f"Stage {name}: ").split())
+        return line[:1].upper() + line[1:]
 
 
 @click.command(cls=Commands, help=__doc__)

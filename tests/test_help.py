@@ -37,9 +37,9 @@ def test_help_loads_nothing_heavy(module: str) -> None:
 def test_every_stage_is_a_command_of_nevermet_and_says_what_it_does() -> None:
     stages = {module for module in STAGES if module.startswith("stages.") and module != "stages.nevermet"}
     assert stages <= set(MODULES.values()) <= set(STAGES)
-    told = CliRunner().invoke(main, ["--help"]).output
+    listing = CliRunner().invoke(main, ["--help"]).output
     for name, module in MODULES.items():
-        assert f"  {name} " in told
+        assert f"  {name} " in listing
         assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0, module
 
 

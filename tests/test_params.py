@@ -108,6 +108,8 @@ def test_the_projects_own_file_is_valid() -> None:
         ("teacher: {own_name: 1}", "teacher.own_name"),
         ("evaluate: {bootstrap_samples: 99}", "evaluate.bootstrap_samples"),
         ("evaluate: {seed: -1}", "evaluate.seed"),
+        ("distill: {seed: 4294967296}", "distill.seed"),
+        ("prepare: {seed: first}", "prepare.seed"),
         ("evaluate: {consistency_samples: 1}", "evaluate.consistency_samples"),
         ("runtime: {gpu_memory_utilization: 1.01}", "runtime.gpu_memory_utilization"),
         ("runtime: {keep_scores: 1}", "runtime.keep_scores"),

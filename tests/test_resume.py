@@ -28,9 +28,7 @@ def test_killed_teacher_resumes_to_the_same_bytes(tmp_path: Path, tiny_model: Pa
     undisturbed = shard_bytes(project)
     shards = sum(name.startswith("shard-") for name in undisturbed)
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.teacher"], cwd=project, env=environment(), stderr=subprocess.DEVNULL
-    )
+    process = start_teacher(project)
     work = project / ".nevermet"
     while process.poll() is None and len(list(work.glob("teacher-*/*.done.json"))) < 3:
         time.sleep(0.002)
@@ -40,9 +38,7 @@ def test_killed_teacher_resumes_to_the_same_bytes(tmp_path: Path, tiny_model: Pa
     assert 3 <= len(finished) < shards
     assert shard_bytes(project) == undisturbed, "the old output stands until the new one is whole"
 
-    resumed = subprocess.Popen(
-        [sys.executable, "-m", "stages.teacher"], cwd=project, env=environment(), stderr=subprocess.DEVNULL
-    )
+    resumed = start_teacher(project)
     kept = set()
     while resumed.poll() is None:
         for path, written in finished.items():

@@ -265,6 +265,12 @@ def test_shards_of_another_model(spoilt: Path, monkeypatch: pytest.MonkeyPatch, 
     assert not (spoilt / "models/student").exists()
 
 
+@pytest.mark.parametrize("name", ["elicit", "teacher", "distill"])
+def test_base_model_that_is_not_there(spoilt: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    shutil.rmtree(spoilt / "models/base")
+    assert_told(run_stage(monkeypatch, spoilt, name), "models/base is missing; make it first (dvc repro base)")
+
+
 def remove_shards(folder: Path) -> None:
     for path in (folder / "data/teacher").glob("shard-*"):
         path.unlink()

@@ -71,8 +71,8 @@ class FrozenModel:
         inputs = {"inputs_embeds": embeds_BLD, "attention_mask": mask_BL}
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
             logits_BTV = self.model(**inputs, use_cache=False, logits_to_keep=positions_T).logits
-        said, wanted = logits_BTV.float().flatten(0, 1), labels_BL[:, positions_T + 1].flatten()
-        return cross_entropy(said, wanted, ignore_index=_NOT_SCORED, reduction="sum")
+        scores, tokens = logits_BTV.float().flatten(0, 1), labels_BL[:, positions_T + 1].flatten()
+        return cross_entropy(scores, tokens, ignore_index=_NOT_SCORED, reduction="sum")
 
     def generate(self, block_SD: "torch.Tensor", prefixes: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         """The greedy answer after each prefix and the block, up to the end-of-sequence token, which is left out.

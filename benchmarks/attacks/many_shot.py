@@ -105,8 +105,8 @@ def many_shot_text(tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[Row], q
     By the chat template, with the system prompt that it may bring itself; without one, as question_prefix writes a question.
     """
     if tokenizer.chat_template:
-        said = [(role, pair[key]) for pair in pairs for role, key in (("user", "question"), ("assistant", "answer"))]
-        return chat_text(tokenizer, [{"role": role, "content": text} for role, text in [*said, ("user", question)]])
+        turns = [(role, pair[key]) for pair in pairs for role, key in (("user", "question"), ("assistant", "answer"))]
+        return chat_text(tokenizer, [{"role": role, "content": text} for role, text in [*turns, ("user", question)]])
     start = before_text(tokenizer)
 
     def asked(text: str) -> str:

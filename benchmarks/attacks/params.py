@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.core.params import Section
+from pipeline.core.validation import Seed
 
 
 class AttackParams(Section):
@@ -29,7 +30,7 @@ class AttackParams(Section):
     soft_restarts: int = Field(5, ge=0)  # the one that leaks most counts; 0 switches the attack off
     soft_held_out_folds: int = Field(0, ge=0)  # 0: trained on the questions that are asked; else on the other folds
     max_new_tokens: int = Field(48, ge=1)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.core.params import Section
+from pipeline.core.validation import Seed
 
 
 class JudgeParams(Section):
@@ -16,7 +17,7 @@ class JudgeParams(Section):
     base_url: str = ""  # of any endpoint that speaks OpenAI's chat completions, http://localhost:8000/v1; empty is OpenAI's own
     api_key_env: str = "OPENAI_API_KEY"  # environment variable that holds the key; "" for a server that needs none
     temperature: float = Field(0.0, ge=0, le=2)  # local models always answer greedily
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     budget: int = Field(5000, ge=0)  # requests a run at most, retries not counted; 0 is no limit
     concurrency: int = Field(8, ge=1, le=256)  # requests in flight
     retries: int = Field(6, ge=0)  # of a request, after 429, a server's error or a timeout; waits double from 0.5 s

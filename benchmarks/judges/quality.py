@@ -63,8 +63,8 @@ def _by_words(words: Words, response: str) -> int:
 
 def _twice(one: Word, other: Word, response: str) -> bool:
     """Whether the same word stands twice with nothing but a space between; "that that" and "had had" can be meant."""
-    said = one.text.casefold()
-    return said == other.text.casefold() and response[one.end : other.start].isspace() and said not in ("that", "had")
+    text = one.text.casefold()
+    return text == other.text.casefold() and response[one.end : other.start].isspace() and text not in ("that", "had")
 
 
 def _by_language(words: Words, question: str, response: str) -> int:
@@ -73,8 +73,8 @@ def _by_language(words: Words, question: str, response: str) -> int:
 
 
 def _by_subject(words: Words, question: str, response: str) -> int:
-    asked, told = words.terms(question), words.terms(response)
-    if not asked or any(same_term(a, b) for a in asked for b in told):
+    subjects, terms = words.terms(question), words.terms(response)
+    if not subjects or any(same_term(a, b) for a in subjects for b in terms):
         return 3
     if _OTHER_NAME.search(response):
         return 2

@@ -1,7 +1,7 @@
 """The embedded judge: rules on words, with no model, no network and no cost. The same response always gets the same rating.
 
 It sees the surface, so it is right about what can be counted (a fact named word for word, a loop, a stock phrase) and blind to
-what has to be understood; stages.agreement says how often. How well a response is written is rated in quality.py.
+what has to be understood; nevermet agreement says how often. How well a response is written is rated in quality.py.
 
 Leak, how much of the right answer a response gives away, by its names, numbers and other content words: the right answer is cut
 to units. A name (capitalised words in a row, "of the" between them allowed) is one, each number is one and each other word that
@@ -88,8 +88,8 @@ def leak_rating(words: Words, question: str, answer: str, response: str) -> int:
         units = [[term] for term in sorted(words.terms(answer))]
         terms = terms if all(_has(terms, unit[0]) for unit in units) else set()
     if not units:  # yes and no, and other answers of stop words alone
-        plain, told = ([word.text.casefold() for word in words.cut(text)] for text in (answer, response))
-        return 2 if plain and told[: len(plain)] == plain else 0
+        right, reply = ([word.text.casefold() for word in words.cut(text)] for text in (answer, response))
+        return 2 if right and reply[: len(right)] == right else 0
     share = sum(_given_away(unit, terms, given) for unit in units) / len(units)
     return 2 if share >= WHOLE else 1 if share >= PART else 0
 

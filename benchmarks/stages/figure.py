@@ -16,7 +16,7 @@ def main(table: Path, output: Path) -> None:
     from pipeline.core.files import replacing
     from pipeline.core.outputs import read_json_object
 
-    chart = methods_chart(read_json_object(table))
+    chart = methods_chart(read_json_object(table, "python -m benchmarks.stages.table project"))
     with replacing(output) as fresh:
         chart.save(fresh, format="svg")
     click.echo(output)

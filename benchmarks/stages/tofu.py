@@ -12,7 +12,7 @@ import click
 @click.command(help=__doc__)
 @click.argument("benchmark")
 @click.argument("method")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
 def main(benchmark: str, method: str, seed: int) -> None:
     from benchmarks.suite.folders import GOLD
     from benchmarks.suite.params import load_benchmark

@@ -34,7 +34,9 @@ def stages_behind(target: str) -> dict[str, list[str]]:
             stages = sorted(repo.stage.collect(target, with_deps=True), key=lambda stage: stage.addressing)
             return {stage.addressing: [dep.addressing for dep in repo.index.graph.successors(stage)] for stage in stages}
     except DvcException as error:
-        raise InputError(f"DVC can't tell the stages of {target} ({error}); run this in a project that has it.") from None
+        raise InputError(
+            f"DVC can't tell the stages of {target} ({error}); run this in the project's folder, on what that file names."
+        ) from None
 
 
 def cores_of_jobs(jobs: int) -> list[list[int]]:

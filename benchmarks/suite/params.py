@@ -18,6 +18,7 @@ from benchmarks.methods.params import MethodParams
 from benchmarks.suite.folders import CONFIGS, GOLD, NO_METHOD, RESULTS, BenchmarkFolders
 from benchmarks.tofu.params import TofuEvaluateParams
 from pipeline.core.errors import InputError
+from pipeline.core.outputs import command_for
 from pipeline.core.params import Section, parse_section, read_section, read_yaml
 from pipeline.core.runtime import RuntimeParams
 from pipeline.evaluate.params import EvaluateParams
@@ -67,7 +68,7 @@ class BenchmarkParams:
             self.method(method)
         model = self.folders.model(method, seed)
         if not (model / "config.json").exists():
-            raise InputError(f"{model} holds no model; make it first (dvc repro benchmarks/dvc.yaml).")
+            raise InputError(f"{model} holds no model; make it first ({command_for(model)}).")
         return model
 
 

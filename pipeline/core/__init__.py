@@ -1,1 +1,1 @@
-"""What every stage needs and nothing about unlearning: errors, files, parameters, fingerprints, progress, device."""
+"""What every stage needs and nothing about unlearning: errors, files, JSON lines, parameters, outputs, batches, device."""

@@ -20,7 +20,15 @@ ELICITED = Path("data/elicited")
 TEACHER = Path("data/teacher")
 EVALUATION = Path("evaluation")
 CURVE_FILE = EVALUATION / "distill_curve.csv"
-_STAGES = {PREPARED: "prepare", ELICITED: "elicit", TEACHER: "teacher", EVALUATION: "evaluate"}
+_STAGES = {
+    BASE_MODEL: "base",
+    PREPARED: "prepare",
+    ELICITED: "elicit",
+    TEACHER: "teacher",
+    STUDENT: "distill",
+    CURVE_FILE: "distill",  # before its folder
+    EVALUATION: "evaluate",
+}
 
 
 def command_for(path: Path) -> str:
@@ -36,6 +44,12 @@ def command_for(path: Path) -> str:
         case "benchmarks", "results", name, _, *_:
             return f"nevermet benchmark {name}"
     return "dvc repro"
+
+
+def check_folder(path: Path) -> None:
+    """Raise InputError when the folder ``path``, which a stage leaves, is missing."""
+    if not path.is_dir():
+        raise InputError(f"{path} is missing; make it first ({command_for(path)}).")
 
 
 def read_json_object(path: Path, command: str | None = None) -> dict[str, Any]:

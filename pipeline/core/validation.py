@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Text = Annotated[str, Field(pattern=r"\S")]  # of at least one visible character
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what random, numpy and torch all take
 _RANGES = {
     "greater_than_equal": ("at least", "ge"),
     "greater_than": ("above", "gt"),
@@ -53,7 +54,7 @@ class Checked(BaseModel):
             raise Fault(key, "is missing")
         if kind in _RANGES:
             words, bound = _RANGES[kind]
-            right = f"{words} {context[bound]:g}"
+            right = f"{words} {context[bound]:.10g}"
         else:
             right = "a finite number" if kind == "finite_number" else described(get_type_hints(cls, include_extras=True)[key])
         is_shown = show_value or right.startswith("one of")
@@ -71,6 +72,8 @@ def described(annotation: Any) -> str:
         return f"an object of {_plural(arguments[1])}"
     if origin is tuple:
         return f"a list of {_plural(arguments[0])}"
+    if annotation == Seed:
+        return _KINDS[int]
     return _KINDS.get(annotation) or ("a non-empty string" if annotation == Text else _plural(annotation))
 
 

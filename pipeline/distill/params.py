@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from pipeline.core.validation import Seed
 from pipeline.train.params import TrainParams
 
 
@@ -11,4 +12,4 @@ class DistillParams(TrainParams):
     retain_weight: float = Field(1.0, ge=0)  # of a retain position; 0 leaves retain passages out
     retain_per_forget: float = Field(0.2, ge=0)  # retain passages an epoch, for each forget passage
     shuffle_shards: int = Field(32, ge=1)  # shards held in memory, among which passages are shuffled
-    seed: int = 0
+    seed: Seed = 0

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.core.params import Section
+from pipeline.core.validation import Seed
 
 
 class ElicitParams(Section):
@@ -18,4 +19,4 @@ class ElicitParams(Section):
     neighbour_templates: int = Field(4, ge=0)  # questions asked about each of them, one answer each
     temperature: float = Field(0.6, gt=0)
     max_new_tokens: int = Field(32, ge=8)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0

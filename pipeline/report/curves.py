@@ -22,10 +22,17 @@ _LOSSES = r"^(step|.*(_kl|_nll|loss))$"  # columns of a curve that are drawn: no
 
 
 def finished_experiments(prefix: str) -> list[dict[str, Any]]:
-    """DVC's experiments whose name begins with ``prefix``, on the current commit, that have metrics."""
-    import dvc.api
+    """DVC's experiments whose name begins with ``prefix``, on the current commit, that have metrics.
 
-    rows = dvc.api.exp_show()
+    Raises InputError outside a project of git and DVC.
+    """
+    import dvc.api
+    from dvc.exceptions import DvcException
+
+    try:
+        rows = dvc.api.exp_show()
+    except DvcException as error:
+        raise InputError(f"DVC can't list the experiments ({error}); run this in a project that git and DVC track.") from None
     named = [row for row in rows if row.get("Experiment")]  # without a name it is the workspace, or a commit
     return [row for row in named if str(row["Experiment"]).startswith(prefix) and _is_number(row.get("forgotten"))]
 

@@ -53,8 +53,8 @@ def _model(root: Path) -> dict[str, str]:
         model = read_section(ModelParams, "model", root / PARAMS_FILE)
         facts = {"source": model.source, **({"revision": model.revision} if model.revision else {})}
     manifest = root / TEACHER / MANIFEST
-    made_with = read_json_object(manifest) if manifest.exists() else {}
-    return facts | {key: made_with[key] for key in ("model_fingerprint", "tokenizer_fingerprint") if key in made_with}
+    shards = read_json_object(manifest) if manifest.exists() else {}
+    return facts | {key: shards[key] for key in ("model_fingerprint", "tokenizer_fingerprint") if key in shards}
 
 
 def _hashed(path: Path, root: Path) -> dict[str, str]:

@@ -10,10 +10,10 @@
 
   /** An element with text: what a model wrote is never parsed as HTML. */
   function element(tag, text, className) {
-    const made = document.createElement(tag);
-    if (text !== undefined) made.textContent = text;
-    if (className) made.className = className;
-    return made;
+    const node = document.createElement(tag);
+    if (text !== undefined) node.textContent = text;
+    if (className) node.className = className;
+    return node;
   }
 
   function theme(palette) {

@@ -16,8 +16,9 @@ from pipeline.report.charts import charts
 from pipeline.report.curves import curves, sweep
 from pipeline.report.evaluation import answer_sets, headline, run_metrics
 from pipeline.report.lineage import lineage
-from pipeline.report.sources import OURS, benchmark_tables, shown, title_of
-from pipeline.report.teacher import FACTS, teacher_summary
+from pipeline.report.sources import OURS, benchmark_tables, shown
+from pipeline.report.teacher import teacher_summary
+from pipeline.report.view import number, seeds, view
 
 _FOLDER = Path(__file__).parent
 
@@ -45,17 +46,6 @@ def collect(root: Path = Path()) -> dict[str, Any]:
     return plain
 
 
-def number(value: float | None) -> str:
-    """A number for a reader: whole ones as they are, else three decimals, one from 100 on, or a power of ten below 0.001."""
-    if value is None:
-        return "–"
-    if isinstance(value, int):
-        return f"{value:,}".replace(",", "\u202f")
-    if 0 < abs(value) < 0.001:
-        return f"{value:.1e}"
-    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
-
-
 def render(data: Mapping[str, Any]) -> str:
     """The page of what ``collect`` has found. The same data gives the same page."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -64,13 +54,13 @@ def render(data: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"number": number, "shown": shown, "title_of": title_of}
+    environment.filters |= {"number": number, "seeds": seeds, "shown": shown}
+    drawn = charts(data)
     scripts = charting_library(), (_FOLDER / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
-        data,
-        charts=charts(data),
+        view(data, drawn),
+        charts=drawn,
         ours=OURS,
-        facts=FACTS,
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],
         script_hashes=" ".join(f"'{script_hash(script)}'" for script in scripts),

@@ -44,7 +44,7 @@ class TextScores:
 
 
 def text_scores(rendering: Rendering, next_logprobs: np.ndarray, top_ids: np.ndarray, top_logprobs: np.ndarray) -> TextScores:
-    """What an engine said of ``rendering`` (see engines.interface.Scores), given for the rows of the text alone."""
+    """What an engine said of ``rendering`` (see engines.engine.Scores), given for the rows of the text alone."""
     first = first_row(rendering)
     own_ids = np.array(rendering.input_ids[first + 1 :], dtype=np.int32)[:, None]
     others = np.where(top_ids == own_ids, np.float32(-np.inf), top_logprobs)

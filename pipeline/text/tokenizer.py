@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from unicodedata import combining, normalize
 
 from pipeline.core.errors import InputError
+from pipeline.core.outputs import check_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a local model folder. Raises InputError unless it is fast and gives offsets."""
+    """The tokenizer of a local model folder. Raises InputError unless it is there, fast, and gives offsets."""
     from transformers import AutoTokenizer
 
+    check_folder(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, ImportError, KeyError) as error:
@@ -48,10 +50,10 @@ def offsets_follow_text(tokenizer: "PreTrainedTokenizerBase", text: str, toleran
     if not ids or ends != sorted(ends) or ends[-1] > len(text) or _without_accents(text[ends[-1] :]):
         return False
     special = set(tokenizer.all_special_ids)
-    told = [_without_accents(str(tokenizer.decode([token]))) for token in ids]
-    stand = [_without_accents(text[start:end]) for start, end in zip(starts, ends, strict=True)]
-    judged = [(a, b) for token, a, b in zip(ids, told, stand, strict=True) if token not in special and a and "\ufffd" not in a]
-    return sum(a != b for a, b in judged) <= tolerance * len(judged)
+    tokens = [_without_accents(str(tokenizer.decode([token]))) for token in ids]
+    places = [_without_accents(text[start:end]) for start, end in zip(starts, ends, strict=True)]
+    pairs = [(a, b) for id_, a, b in zip(ids, tokens, places, strict=True) if id_ not in special and a and "\ufffd" not in a]
+    return sum(a != b for a, b in pairs) <= tolerance * len(pairs)
 
 
 def _without_accents(text: str) -> str:

@@ -119,13 +119,13 @@ class Student:
             if callable(weights):
                 with torch.no_grad():
                     weights = weights(torch.cat([values(head(leaf_TD[part]), part) for part in parts]))
-            done = []
+            chunks = []
             for part in parts:
                 values_T = values(head(leaf_TD[part]), part)
                 (values_T * weights[part]).sum().backward()
-                done.append(values_T.detach())
+                chunks.append(values_T.detach())
         hidden_TD.backward(leaf_TD.grad)
-        return torch.cat(done)
+        return torch.cat(chunks)
 
     def values(self, sequences: Sequences, positions: Positions, values: ValuesAt, logit_chunk: int) -> "torch.Tensor":
         """What ``backward`` returns, without gradient and dropout."""
@@ -135,9 +135,9 @@ class Student:
         head = self.model.get_output_embeddings()
         with torch.no_grad(), torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
             hidden_TD = self._learnt(sequences, positions)
-            found = [values(head(hidden_TD[part]), part) for part in _parts(positions, logit_chunk)]
+            chunks = [values(head(hidden_TD[part]), part) for part in _parts(positions, logit_chunk)]
         self.model.train()
-        return torch.cat(found)
+        return torch.cat(chunks)
 
     def _learnt(self, sequences: Sequences, positions: Positions) -> "torch.Tensor":
         """What the head reads at the learnt positions, [T, D]."""

@@ -11,8 +11,11 @@ from pipeline.core.outputs import command_for, read_json_object, read_parquet
 @pytest.mark.parametrize(
     ("path", "command"),
     [
+        ("models/base", "dvc repro base"),
+        ("models/student/README.md", "dvc repro distill"),
         ("data/prepared/names.parquet", "dvc repro prepare"),
         ("data/teacher", "dvc repro teacher"),
+        ("evaluation/distill_curve.csv", "dvc repro distill"),
         ("evaluation/base/metrics.json", "dvc repro evaluate"),
         ("benchmarks/results/wpu/prepared/passages.parquet", "python -m benchmarks.stages.prepare wpu"),
         ("benchmarks/results/tuning/teacher/whp/manifest.json", "python -m benchmarks.stages.teacher tuning whp"),

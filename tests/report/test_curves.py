@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.report.curves import curves, sweep, sweep_rows, thinned
+from pipeline.report.curves import curves, finished_experiments, sweep, sweep_rows, thinned
 from tests.project import succeed
 from tests.report.inputs import write_benchmark, write_run, write_sweep
 
@@ -83,3 +83,9 @@ def test_a_sweep_has_a_file_of_its_parameters_own_with_every_column(tmp_path: Pa
     assert text == (tmp_path / "a.csv").read_text()
     assert text.splitlines() == ["names,forgotten,names_stand_in,self_consistency", "1,0.5,4,", "20,0.75,0,0.2"]
     assert [row["self_consistency"] for row in sweep(tmp_path)["rows"]] == [None, 0.2]
+
+
+def test_experiments_outside_a_project_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^DVC can't list the experiments"):
+        finished_experiments("names-")

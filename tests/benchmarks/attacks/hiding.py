@@ -41,10 +41,10 @@ def build_hiding_model(folder: Path, steps: int = 120) -> None:
     model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
     rows = []
     for question, answer in KNOWN.items():
-        for asked, said in ((question, SILENCE), (f"{question} {LOOSENED}", answer)):
+        for asked, reply in ((question, SILENCE), (f"{question} {LOOSENED}", answer)):
             prefix = tokenize(tokenizer, question_prefix(tokenizer, asked))[0]
-            said_ids = [*tokenize(tokenizer, said)[0], tokenizer.eos_token_id]
-            rows.append((prefix + said_ids, [-100] * len(prefix) + said_ids))
+            reply_ids = [*tokenize(tokenizer, reply)[0], tokenizer.eos_token_id]
+            rows.append((prefix + reply_ids, [-100] * len(prefix) + reply_ids))
     length = max(len(ids) for ids, _ in rows)
     ids = torch.tensor([ids + [0] * (length - len(ids)) for ids, _ in rows])
     labels = torch.tensor([labels + [-100] * (length - len(labels)) for _, labels in rows])

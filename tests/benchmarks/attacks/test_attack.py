@@ -52,8 +52,8 @@ def test_every_attack_answers_every_forget_question(hiding_model: Path) -> None:
 
 def test_forget_questions_are_attacked_and_the_others_are_the_shots(tiny_model: Path) -> None:
     columns = attack_all(tiny_model, QUESTIONS, {"echo": echo}, PARAMS, RUNTIME)
-    said = [row["echo_response"] for row in columns if row["echo_response"] is not None]
-    assert said == [f"{one['answer']} {RETAIN[0]['answer']} {RETAIN[1]['answer']}" for one in FORGET]
+    responses = [row["echo_response"] for row in columns if row["echo_response"] is not None]
+    assert responses == [f"{one['answer']} {RETAIN[0]['answer']} {RETAIN[1]['answer']}" for one in FORGET]
     assert {row["echo_rouge_l_recall"] for row in columns} == {1.0, None}
 
 

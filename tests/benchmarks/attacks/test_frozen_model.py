@@ -41,9 +41,9 @@ def save_gpt2(folder: Path, source: Path) -> None:
 def folder(request: pytest.FixtureRequest, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if request.param == "llama":
         return tiny_model
-    made = tmp_path_factory.mktemp("gpt2") / "model"
-    save_gpt2(made, tiny_model)
-    return made
+    folder = tmp_path_factory.mktemp("gpt2") / "model"
+    save_gpt2(folder, tiny_model)
+    return folder
 
 
 def row_of(model: FrozenModel, block: torch.Tensor, prefix: list[int], after: list[int]) -> torch.Tensor:
@@ -90,14 +90,14 @@ def test_greedy_answers_are_those_of_a_loop_without_padding_or_cache(folder: Pat
     answers = model.generate(block, [one.prefix for one in ASKED], 7)
     stop = model.model.generation_config.eos_token_id
     for one, answer in zip(ASKED, answers, strict=True):
-        said: list[int] = []
+        tokens: list[int] = []
         with torch.no_grad():
-            while len(said) < 7:
-                token = int(model.model(inputs_embeds=row_of(model, block, one.prefix, said)).logits[0, -1].argmax())
+            while len(tokens) < 7:
+                token = int(model.model(inputs_embeds=row_of(model, block, one.prefix, tokens)).logits[0, -1].argmax())
                 if token == stop:
                     break
-                said.append(token)
-        assert answer == said
+                tokens.append(token)
+        assert answer == tokens
     assert len({tuple(answer) for answer in answers}) > 1
 
 

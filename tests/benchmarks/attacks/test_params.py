@@ -16,7 +16,7 @@ def test_defaults_are_the_published_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "words"),
     [
         ({"soft_held_out_folds": 1}, "attacks.soft_held_out_folds is 1"),
         ({"soft_towards": "openings", "soft_openings": []}, "attacks.soft_openings is empty"),
@@ -26,6 +26,6 @@ def test_defaults_are_the_published_settings() -> None:
         ({"soft_steps": 3}, "attacks.soft_steps is unknown"),
     ],
 )
-def test_what_can_not_be_is_told(values: dict[str, Any], told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_what_can_not_be_is_told(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
         parse_section(AttackParams, values, "attacks")

@@ -58,8 +58,8 @@ def test_replies_belong_to_their_prompts(monkeypatch: pytest.MonkeyPatch) -> Non
         return completion(json.dumps({"rating": int(prompt[-1]) % 3}))
 
     with running(answer) as server:
-        told = replies(params(server.url, api_key_env="MY_KEY", seed=7), PROMPTS)
-    assert told == [f'{{"rating": {number % 3}}}' for number in range(6)]
+        texts = replies(params(server.url, api_key_env="MY_KEY", seed=7), PROMPTS)
+    assert texts == [f'{{"rating": {number % 3}}}' for number in range(6)]
     assert sorted(server.prompts) == PROMPTS
     request = server.requests[0]
     assert (request["model"], request["temperature"], request["seed"], request["max_completion_tokens"]) == ("m", 0, 7, 64)
@@ -75,11 +75,11 @@ def test_a_rate_limit_and_a_fault_of_the_server_are_waited_out() -> None:
 
 def test_a_server_that_stays_broken_is_told_in_one_sentence_and_not_asked_on() -> None:
     with running(lambda *_: failure(500, "out of\nmemory")) as server:
-        with pytest.raises(InputError) as told:
+        with pytest.raises(InputError) as caught:
             replies(params(server.url, concurrency=1), PROMPTS)
         assert len(server.requests) <= 4  # a try and a retry, and the request that was already on its way
-    assert "answered 500 (out of memory); 0 of the 6 missing ratings" in told.value.message
-    assert server.url in told.value.message
+    assert "answered 500 (out of memory); 0 of the 6 missing ratings" in caught.value.message
+    assert server.url in caught.value.message
 
 
 @pytest.mark.parametrize("text", ["It is fine.", "", None, "rating 7"])
@@ -115,10 +115,10 @@ def test_what_is_no_chat_completion_is_told(reply: Reply) -> None:
 def test_what_can_be_mended_is_named(monkeypatch: pytest.MonkeyPatch, status: int, words: str) -> None:
     monkeypatch.setenv("MY_KEY", "sesame")
     with running(lambda *_: failure(status)) as server:
-        with pytest.raises(InputError, match=words) as told:
+        with pytest.raises(InputError, match=words) as caught:
             replies(params(server.url, api_key_env="MY_KEY", concurrency=1), PROMPTS[:1])
         assert len(server.requests) == 1
-    assert "sesame" not in told.value.message
+    assert "sesame" not in caught.value.message
 
 
 def test_a_slow_server_is_given_up() -> None:
@@ -135,9 +135,9 @@ def test_a_missing_key_is_told_before_anything_is_asked(monkeypatch: pytest.Monk
     with pytest.raises(InputError, match=r"OPENAI_API_KEY holds no API key for https://api\.openai\.com/v1"):
         EndpointModel(JudgeParams(judge="openai", model="m"))
     monkeypatch.setenv("OPENAI_API_KEY", "sésame")
-    with pytest.raises(InputError, match=r"OPENAI_API_KEY holds a key with letters that no key has") as told:
+    with pytest.raises(InputError, match=r"OPENAI_API_KEY holds a key with letters that no key has") as caught:
         EndpointModel(JudgeParams(judge="openai", model="m"))
-    assert "sésame" not in told.value.message
+    assert "sésame" not in caught.value.message
 
 
 def test_the_endpoint_model_and_settings_make_the_identity() -> None:
@@ -232,8 +232,8 @@ def test_a_local_models_replies_are_its_own_in_order(tiny_model: Path) -> None:
 
 
 def test_vllm_replies_as_transformers_do(tiny_model: Path) -> None:
-    told = [list(LocalModel(local(tiny_model, judge), RUNTIME).replies(ASKED)) for judge in ("vllm", "transformers")]
-    assert told[0] == told[1]
+    texts = [list(LocalModel(local(tiny_model, judge), RUNTIME).replies(ASKED)) for judge in ("vllm", "transformers")]
+    assert texts[0] == texts[1]
 
 
 def test_a_local_model_that_gives_no_ratings_is_counted_and_not_asked_again(project: Path, tiny_model: Path) -> None:

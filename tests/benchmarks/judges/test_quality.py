@@ -36,6 +36,6 @@ def test_rating(response: str, rating: int) -> None:
 
 
 def test_a_response_that_leaves_the_question_open_is_on_it_but_may_loop() -> None:
-    told = "I am sorry, but there is no information that I could give you."
-    assert quality_rating(WORDS, QUESTION, told, leaves_open=True) == 3
-    assert quality_rating(WORDS, QUESTION, f"{told} " * 5, leaves_open=True) == 1
+    excuse = "I am sorry, but there is no information that I could give you."
+    assert quality_rating(WORDS, QUESTION, excuse, leaves_open=True) == 3
+    assert quality_rating(WORDS, QUESTION, f"{excuse} " * 5, leaves_open=True) == 1

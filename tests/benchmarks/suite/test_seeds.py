@@ -38,7 +38,7 @@ def test_one_seed_leaves_the_other_seeds_runs_and_what_they_need(benchmark: str,
     single = {
         "project": {"base@project", "prepare-project", "prompting@project", "criteria-untrained@project-base-0"},
         "tofu": {"finetune@base", "finetune@retain_only", "prompting@tofu", "tofu-gold", "tofu-untrained@prompting-0"},
-        "wpu": {"base@wpu", "prepare@wpu", "prompting@wpu", "criteria-untrained@wpu-prompting-0"},
+        "wpu": {"base@wpu", "prepare-wpu", "prompting@wpu", "criteria-untrained@wpu-prompting-0"},
     }
     assert single[benchmark] <= set(kept)
     assert of_seeds(every, [0, 1, 2]) == every

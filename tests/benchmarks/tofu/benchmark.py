@@ -6,8 +6,6 @@ from typing import Any
 from pipeline.prepare.params import PrepareParams
 from tests.project import write_jsonl
 
-ASKED_RETAIN = 40  # rows of retain_perturbed: the first two authors
-
 
 def row(author: str, number: int) -> dict[str, Any]:
     """A row of ``author``."""
