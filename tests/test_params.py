@@ -144,7 +144,7 @@ def test_null_is_as_good_as_no_key(tmp_path: Path, section: str) -> None:
     assert load(tmp_path, f"{section}: {{{keys}}}") == load(tmp_path, "")
 
 
-def test_default_preset_is_what_the_dataclass_says(tmp_path: Path) -> None:
+def test_default_preset_is_what_the_model_says(tmp_path: Path) -> None:
     assert teacher(tmp_path, "preset: default") == TeacherParams()
     assert TeacherParams().prompts == (
         "Complete the following passage about {name}.",
