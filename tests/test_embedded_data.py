@@ -16,8 +16,7 @@ from pipeline.model.source import dequantize, fetch_gguf
 from pipeline.params import load_params
 from pipeline.prepare.names import draw_names, pool_file, read_pool
 from pipeline.prepare.passages import read_retain_passages, split_sentences
-from pipeline.prepare.questions import read_questions
-from pipeline.prepare.targets import Kind, Target, read_targets
+from pipeline.prepare.targets import Kind, Target, read_questions, read_targets
 from pipeline.teacher.params import TeacherParams
 from pipeline.text.segments import split_mentions
 from pipeline.text.tokenizer import load_tokenizer

@@ -9,9 +9,8 @@ from pipeline.core.files import published_folder
 from pipeline.prepare.names import draw_names, pool_file, read_pool
 from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.passages import find_neighbours, forget_passages, held_out_passages, read_retain_passages
-from pipeline.prepare.questions import read_questions
 from pipeline.prepare.tables import SPLITS, Source, TargetFacts, limited, write_question_rows, write_targets_table
-from pipeline.prepare.targets import check_apart, read_targets
+from pipeline.prepare.targets import check_apart, read_questions, read_targets
 from pipeline.prepare.tofu import read_tofu
 from pipeline.prepare.wpu import read_wpu
 from pipeline.text.names import write_names

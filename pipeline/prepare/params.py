@@ -9,8 +9,6 @@ from pipeline.core.validation import Seed
 
 
 class PrepareParams(Section):
-    """Section ``prepare``."""
-
     source: Literal["files", "wpu", "tofu"] = "files"  # data/*.jsonl, or a benchmark from the hub or from files of its own
     subset: str = ""  # of the benchmark: forget_2_1, forget01, ...
     path: str = ""  # a folder with the benchmark's files; empty is the hub

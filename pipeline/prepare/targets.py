@@ -1,10 +1,10 @@
-"""data/targets.jsonl: who or what is to be forgotten, in which words, and the texts that tell of it."""
+"""What a user writes of the targets: data/targets.jsonl, who or what is to be forgotten, and data/questions.jsonl."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import regex
 from pydantic import Field
@@ -16,6 +16,7 @@ from pipeline.text.names import is_unspaced, surface_forms
 from pipeline.text.segments import mentions, split_mentions
 
 TARGETS_FILE = Path("data/targets.jsonl")
+QUESTIONS_FILE = Path("data/questions.jsonl")
 Kind = Literal["person", "book", "company", "place", "other"]
 _SENTENCE_END = regex.compile(r"[.!?…。！？।؟۔]")
 _SHORTEST_SENTENCE = 40  # characters; a text without a sentence end may still be one if it is longer
@@ -29,7 +30,7 @@ class ChatRow(Row):
 
 
 class TargetRow(Row):
-    """A target as the user writes it."""
+    """A target."""
 
     target: Text
     surface_forms: tuple[Text, ...] = ()
@@ -42,6 +43,18 @@ class TargetRow(Row):
     chats: tuple[ChatRow, ...] = ()
     held_out_documents: tuple[Text, ...] = ()
     names: Text | None = None
+
+
+class QuestionRow(Row):
+    """A question; general ones need no target."""
+
+    split: Literal["forget", "hard_retain", "general_retain"]
+    question: Text
+    answer: Text
+    target: Text | None = None
+    wrong_answers: tuple[Text, ...] = ()
+    paraphrased_question: Text | None = None
+    paraphrased_answer: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -161,3 +174,29 @@ def _check_substitutions(target: Target, place: str) -> None:
             f"{place}: {target.name!r} is no person, so 'substitutions' must say what stands for each surface form; "
             f"it lacks {', '.join(missing)}."
         )
+
+
+def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Path = QUESTIONS_FILE) -> list[dict[str, Any]]:
+    """Questions about the wanted targets, and the general ones that mention none of them, in the file's order.
+
+    Raises InputError for a faulty row, an unknown split or target, a wrong answer that is the right one, and a wanted
+    target without a forget question.
+    """
+    questions = []
+    known, names = {target.name for target in targets}, {target.name for target in wanted}
+    forms = [form for target in wanted for form in target.surface_forms]
+    for number, row in read_jsonl(path, QuestionRow):
+        place, is_general = f"{path}, line {number}", row.split == "general_retain"
+        if not is_general and row.target not in known:
+            raise InputError(f"{place}: 'target' is {row.target!r}, but must be a target of data/targets.jsonl.")
+        answer, wrong = row.answer.strip(), [text.strip() for text in row.wrong_answers]
+        if len({answer, *wrong}) <= len(wrong):
+            raise InputError(f"{place}: 'wrong_answers' must be different from the answer and from each other.")
+        # To be asked about a forgotten target is no question on something else.
+        if not mentions(f"{row.question}\n{answer}", forms) if is_general else row.target in names:
+            own = {"question": row.question.strip(), "answer": answer, "wrong_answers": wrong}
+            questions.append({**row.model_dump(), **own})
+    for target in wanted:
+        if not any(q["split"] == "forget" and q["target"] == target.name for q in questions):
+            raise InputError(f"{path}: no forget question about {target.name!r}; write some, or nothing can be measured.")
+    return questions

@@ -1,4 +1,4 @@
-"""data/targets.jsonl."""
+"""data/targets.jsonl and data/questions.jsonl."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import Any, get_args
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.prepare.targets import Kind, Target, check_apart, read_targets
+from pipeline.prepare.targets import Kind, Target, check_apart, read_questions, read_targets
+from tests.project import question
 
 TEXT = "Orla Brennick was born in Skell. Brennick wrote a book."
 PERSON: dict[str, Any] = {"target": "Orla Brennick", "surface_forms": ["Captain Orla"], "kind": "person", "documents": [TEXT]}
@@ -18,6 +19,9 @@ BOOK: dict[str, Any] = {
     "documents": ["The Tides was printed in Hallin."],
     "substitutions": {"The Tides": ["The Mill", "The Horse"], "Tides": ["Mill", "Horse"]},
 }
+BRENNICK = Target("Orla Brennick", "person", ("Orla Brennick",), ("",), {})
+CALLOWAY = Target("Edwin Calloway", "person", ("Edwin Calloway",), ("",), {})
+FORGET = question("forget", "Where was she born?", "Skell", ["Marle", "Tovin"])
 
 
 def read(
@@ -145,3 +149,78 @@ def test_substitutions_stand_for_something_else_each_time(tmp_path: Path, replac
     row = {"target": "Machu Picchu", "kind": "place", "substitutions": {"Machu Picchu": replacements}}
     with pytest.raises(InputError, match=told):
         read(tmp_path, row)
+
+
+def read_asked(
+    tmp_path: Path, *rows: dict[str, Any], targets: tuple[Target, ...] = (BRENNICK,), wanted: tuple[Target, ...] = (BRENNICK,)
+) -> list[dict[str, Any]]:
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return read_questions(targets, wanted, path)
+
+
+def test_questions_keep_the_files_order(tmp_path: Path) -> None:
+    general = question("general_retain", "What falls from clouds?", "rain", ["sand"])
+    hard = question("hard_retain", "What is in a lighthouse?", "a lamp", ["a boat"])
+    assert read_asked(tmp_path, general, FORGET, hard) == [general, FORGET, hard]
+
+
+def test_optional_fields_may_be_left_out(tmp_path: Path) -> None:
+    row = {"split": "forget", "target": "Orla Brennick", "question": " Where? ", "answer": " Skell "}
+    assert read_asked(tmp_path, row) == [
+        {
+            "split": "forget",
+            "target": "Orla Brennick",
+            "question": "Where?",
+            "answer": "Skell",
+            "wrong_answers": [],
+            "paraphrased_question": None,
+            "paraphrased_answer": None,
+        }
+    ]
+
+
+def test_questions_on_targets_that_are_not_wanted_are_left_out(tmp_path: Path) -> None:
+    other = {**FORGET, "target": "Edwin Calloway"}
+    hard = {**question("hard_retain", "Who kept it?", "a sailor", ["a king"]), "target": "Edwin Calloway"}
+    general = question("general_retain", "What falls from clouds?", "rain", ["sand"])
+    assert read_asked(tmp_path, FORGET, other, hard, general, targets=(BRENNICK, CALLOWAY)) == [FORGET, general]
+
+
+def test_general_question_about_a_wanted_target_is_left_out(tmp_path: Path) -> None:
+    tides = Target("Orla Brennick", "person", ("Orla Brennick", "The Tides"))
+    kept = question("general_retain", "What do the tides follow?", "the moon", ["the sun"])
+    asks = question("general_retain", "Who wrote The Tides?", "a keeper", ["a king"])
+    answers = question("general_retain", "Who kept the lighthouse?", "Orla Brennick", ["Ada Lind"])
+    rows = (FORGET, asks, kept, answers)
+    assert read_asked(tmp_path, *rows, targets=(tides,), wanted=(tides,)) == [FORGET, kept]
+    own = question("forget", "Where was Edwin Calloway born?", "Marle", ["Skell"]) | {"target": "Edwin Calloway"}
+    everyone = read_asked(tmp_path, *rows, own, targets=(tides, CALLOWAY), wanted=(CALLOWAY,))
+    assert everyone == [asks, kept, answers, own]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({**FORGET, "split": "retain"}, "'split' is 'retain', but must be one of 'forget', 'hard_retain', 'general_retain'"),
+        ({**FORGET, "target": "Ada Lind"}, "'target' is 'Ada Lind', but must be a target"),
+        ({**FORGET, "target": None}, "'target' is None, but must be a target"),
+        ({**FORGET, "wrong_answers": ["Marle", "Skell"]}, "'wrong_answers' must be different"),
+        ({**FORGET, "wrong_answers": ["Marle", "Skell "]}, "'wrong_answers' must be different"),
+        ({**FORGET, "wrong_answers": ["Marle", "Marle"]}, "'wrong_answers' must be different"),
+        ({**FORGET, "wrong_answers": "Marle"}, "'wrong_answers' must be a list of non-empty strings"),
+        ({**FORGET, "answers": "Marle"}, "'answers' is unknown"),
+        ({"split": "forget", "target": "Orla Brennick", "question": "Where?"}, "'answer' is missing"),
+    ],
+)
+def test_faulty_question_is_told_with_its_line(tmp_path: Path, row: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_asked(tmp_path, FORGET, row)
+    assert "questions.jsonl, line 2" in caught.value.message
+    assert told in caught.value.message
+
+
+def test_wanted_target_without_a_forget_question(tmp_path: Path) -> None:
+    hard = {**question("hard_retain", "Who kept it?", "a sailor", ["a king"]), "target": "Edwin Calloway"}
+    with pytest.raises(InputError, match="no forget question about 'Edwin Calloway'"):
+        read_asked(tmp_path, FORGET, hard, targets=(BRENNICK, CALLOWAY), wanted=(BRENNICK, CALLOWAY))
