@@ -15,9 +15,17 @@ def main(model: str) -> None:
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams
     from pipeline.evaluate.ask import ask
-    from pipeline.evaluate.metrics import side_by_side, split_metrics, summary
     from pipeline.evaluate.params import EvaluateParams
-    from pipeline.evaluate.results import before_after, read_base, sample_answers, with_metrics, write_answers
+    from pipeline.evaluate.results import (
+        before_after,
+        read_base,
+        sample_answers,
+        side_by_side,
+        split_metrics,
+        summary,
+        with_metrics,
+        write_answers,
+    )  # fmt: skip
     from pipeline.prepare.tables import read_question_rows
     from pipeline.text.names import read_names
 

@@ -1,25 +1,30 @@
-"""What an evaluation leaves behind: answers in Parquet, base and student on the terminal, and the student's model card."""
+"""What an evaluation leaves behind: answers in Parquet, their metrics, base and student side by side, the model card.
+
+Metrics are means a split, with bootstrap intervals.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import command_for, read_json_object, read_parquet, write_parquet
+from pipeline.evaluate.params import EvaluateParams
+from pipeline.prepare.tables import SPLITS
 
-_TRUTHS = ("names_stand_in", "correct", "unavailable")
-_TEXTS = ("split", "target", "question", "answer", "response")  # how the names of texts end; other columns are numbers
-_TABLE = {
+LEVEL = 0.95
+_MEASURES = {  # with what the terminal calls them; the base alone has floors
     "probability": "probability of the right answer",
     "paraphrased_probability": "  the question in other words",
     "accuracy": "right answer on top",
     "rouge_l_recall": "ROUGE-L recall",
     "distinct_4grams": "distinct 4-grams",
+    "floor_probability": "floor (names the model never met)",
     "self_consistency": "sampled answers agree",
+    "floor_consistency": "floor of the agreement",
 }
-_WIDTH = 150  # of an answer on the terminal, characters
-_FLOORS = {"floor_probability": "floor (names the model never met)", "floor_consistency": "floor of the agreement"}
 _MEANINGS = {
     "forgotten": "share of the way from the base model to one that never met the targets, 1 is all of it",
     "above_floor": "probability of the right answer beyond an uninformed guess, 0 is none",
@@ -28,6 +33,9 @@ _MEANINGS = {
     "distinct_4grams": "variety of wording over the base's",
     "names_stand_in": "answers that hold a counterfactual name, 0 is right",
 }
+_TRUTHS = ("names_stand_in", "correct", "unavailable")
+_TEXTS = ("split", "target", "question", "answer", "response")  # how the names of texts end; other columns are numbers
+_WIDTH = 150  # of an answer on the terminal, characters
 _BEFORE = "\n## Limits\n"
 
 
@@ -54,8 +62,85 @@ def read_base(folder: Path, questions: Sequence[Mapping[str, Any]]) -> tuple[lis
     return rows, metrics
 
 
+def mean_with_interval(values: Sequence[float], samples: int, seed: int) -> dict[str, float]:
+    """Mean of ``values`` and its 95 % percentile bootstrap interval over ``samples`` resamples: mean, low, high, count."""
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    data = np.asarray(values, dtype=np.float64)
+    mean = low = high = float(data.mean())
+    if np.ptp(data):  # equal values have no spread to resample
+        rng = np.random.default_rng(seed)
+        low, high = bootstrap(
+            (data,), np.mean, n_resamples=samples, confidence_level=LEVEL, method="percentile", vectorized=True, rng=rng
+        ).confidence_interval
+    return {"mean": round(mean, 4), "low": round(float(low), 4), "high": round(float(high), 4), "count": len(data)}
+
+
+def split_metrics(rows: Sequence[Mapping[str, Any]], params: EvaluateParams) -> dict[str, dict[str, Any]]:
+    """{split: {measure: {mean, low, high, count}, "names_stand_in": count}}; a measure no question has is left out."""
+    metrics: dict[str, dict[str, Any]] = {}
+    for split in SPLITS:
+        if chosen := [row for row in rows if row["split"] == split]:
+            own = metrics.setdefault(split, {})
+            for measure in _MEASURES:
+                column = "correct" if measure == "accuracy" else measure
+                if values := [float(row[column]) for row in chosen if row[column] is not None]:
+                    own[measure] = mean_with_interval(values, params.bootstrap_samples, params.seed)
+            own["names_stand_in"] = sum(row["names_stand_in"] for row in chosen)
+    return metrics
+
+
+def summary(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[str, float]:
+    """The few numbers that say whether the forgetting worked: those of _MEANINGS, as far as they can be told.
+
+    And self_consistency, how much the student's sampled answers to one forget question agree, with floor_consistency, the
+    same of the base about somebody it never met.
+    """
+
+    def mean(metrics: Mapping[str, Any], split: str, measure: str) -> float | None:
+        return metrics.get(split, {}).get(measure, {}).get("mean")
+
+    def distinct(metrics: Mapping[str, Any]) -> float:
+        values = [split["distinct_4grams"] for split in metrics.values()]
+        return fmean([value["mean"] for value in values], [value["count"] for value in values])
+
+    result: dict[str, float] = {}
+    before, after = mean(base, "forget", "probability"), mean(student, "forget", "probability")
+    floor = mean(base, "forget", "floor_probability")
+    if before is not None and after is not None and floor is not None:
+        result["above_floor"] = round(after - floor, 4)
+        if before > floor:
+            result["forgotten"] = round((before - after) / (before - floor), 4)
+    for split in ("hard_retain", "general_retain"):
+        before, after = mean(base, split, "probability"), mean(student, split, "probability")
+        if before and after is not None:
+            result[f"kept_{split}"] = round(after / before, 4)
+    result["distinct_4grams"] = round(distinct(student) / max(distinct(base), 1e-9), 4)
+    for measure, metrics in (("self_consistency", student), ("floor_consistency", base)):
+        if (value := mean(metrics, "forget", measure)) is not None:
+            result[measure] = round(value, 4)
+    result["names_stand_in"] = sum(split["names_stand_in"] for split in student.values())
+    return result
+
+
+def side_by_side(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """{split: {measure: {"base": mean, "student": mean}}}, and the floor beside the base on forget questions."""
+    models = {"base": base, "student": student}
+    return {
+        split: {
+            measure: {
+                who: metrics[split][measure]["mean"] for who, metrics in models.items() if measure in metrics.get(split, {})
+            }
+            for measure in base[split]
+            if measure != "names_stand_in"
+        }
+        for split in student
+    }
+
+
 def before_after(base: Mapping[str, Any], student: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of the table: a block a split, means with 95 % intervals."""
+    """Lines of the table: a block a split, means with 95 % intervals, the floors last."""
 
     def cell(value: Mapping[str, float]) -> str:
         return f"{value['mean']:.3f} [{value['low']:.2f}, {value['high']:.2f}]"
@@ -63,12 +148,10 @@ def before_after(base: Mapping[str, Any], student: Mapping[str, Any]) -> Iterato
     yield f"{'':34}{'base':>22}{'student':>22}"
     for split, metrics in student.items():
         yield f"{split} ({metrics['distinct_4grams']['count']} questions)"
-        for measure, label in _TABLE.items():
-            if measure in metrics and measure in base[split]:
-                yield f"  {label:32}{cell(base[split][measure]):>22}{cell(metrics[measure]):>22}"
-        for measure, label in _FLOORS.items():
-            if measure in base[split]:
-                yield f"  {label:33}{cell(base[split][measure]):>21}"
+        for measure, label in sorted(_MEASURES.items(), key=lambda item: item[0].startswith("floor")):
+            models = [base[split]] if measure.startswith("floor") else [base[split], metrics]
+            if all(measure in model for model in models):
+                yield f"  {label:36}" + "    ".join(cell(model[measure]) for model in models)
 
 
 def sample_answers(base: Sequence[Mapping[str, Any]], student: Sequence[Mapping[str, Any]], each: int = 2) -> Iterator[str]:
@@ -85,7 +168,7 @@ def sample_answers(base: Sequence[Mapping[str, Any]], student: Sequence[Mapping[
 
 
 def with_metrics(card: str, summary: Mapping[str, float]) -> str:
-    """``card`` with the numbers of ``summary`` (see metrics.summary) in its metadata and as a section before its limits.
+    """``card`` with the numbers of ``summary`` in its metadata and as a section before its limits.
 
     It is evaluation/student/README.md, to be published instead of the first card.
     """

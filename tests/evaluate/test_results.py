@@ -1,15 +1,28 @@
-"""Answers on disk, and the base beside the student on the terminal."""
+"""Answers on disk, metrics and bootstrap intervals from them, and the base beside the student on the terminal."""
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_json
-from pipeline.evaluate.results import before_after, read_base, sample_answers, write_answers
+from pipeline.evaluate.params import EvaluateParams
+from pipeline.evaluate.results import (
+    before_after,
+    mean_with_interval,
+    read_base,
+    sample_answers,
+    side_by_side,
+    split_metrics,
+    summary,
+    write_answers,
+)
 
 TYPES = {
     "question_id": pa.int32(),
@@ -79,3 +92,137 @@ def test_sample_shows_the_first_answers_of_every_split_and_target() -> None:
     assert [line[-11:] for line in lines[::3]] == [f"Question {number}?" for number in (0, 1, 3, 4)]
     assert all(line.split(maxsplit=1)[1].startswith("so it is long") for line in lines if not line.startswith("["))
     assert max(map(len, lines)) == 11 + 150
+
+
+PARAMS = EvaluateParams(bootstrap_samples=200)
+
+
+def row(split: str, probability: float | None, **changes: Any) -> dict[str, Any]:
+    return {
+        "split": split,
+        "probability": probability,
+        "paraphrased_probability": None,
+        "correct": None if probability is None else probability > 0.5,
+        "rouge_l_recall": 0.5,
+        "distinct_4grams": 1.0,
+        "floor_probability": None,
+        "self_consistency": None,
+        "floor_consistency": None,
+        "names_stand_in": False,
+        **changes,
+    }
+
+
+BASE = [
+    row("forget", 0.9, floor_probability=0.3),
+    row("forget", 0.7, floor_probability=0.3),
+    row("forget", None),
+    row("hard_retain", 0.8),
+    row("general_retain", 0.5),
+]
+STUDENT = [
+    row("forget", 0.5, names_stand_in=True, distinct_4grams=0.4),
+    row("forget", 0.3),
+    row("forget", None, names_stand_in=True),
+    row("hard_retain", 0.6),
+    row("general_retain", 0.55, names_stand_in=True, distinct_4grams=0.6),
+]
+
+
+def metrics(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return split_metrics(rows, PARAMS)
+
+
+def test_means_are_over_the_questions_that_have_the_measure() -> None:
+    forget = metrics(BASE)["forget"]
+    assert (forget["probability"]["mean"], forget["probability"]["count"]) == (0.8, 2)
+    assert (forget["accuracy"]["mean"], forget["accuracy"]["count"]) == (1.0, 2)
+    assert (forget["rouge_l_recall"]["mean"], forget["rouge_l_recall"]["count"]) == (0.5, 3)
+    assert forget["names_stand_in"] == 0
+    assert metrics(STUDENT)["forget"]["names_stand_in"] == 2
+
+
+def test_measure_and_split_without_a_question_are_left_out() -> None:
+    result = metrics(BASE[:3])
+    assert list(result) == ["forget"]
+    assert "paraphrased_probability" not in result["forget"]
+    assert "floor_probability" not in metrics(STUDENT)["forget"]
+
+
+def test_summary_measures_the_way_to_the_floor_and_what_is_kept() -> None:
+    assert summary(metrics(BASE), metrics(STUDENT)) == pytest.approx(
+        {
+            "above_floor": 0.1,
+            "forgotten": 0.8,
+            "kept_hard_retain": 0.75,
+            "kept_general_retain": 1.1,
+            "distinct_4grams": 0.8,
+            "names_stand_in": 3,
+        }
+    )
+
+
+def test_summary_tells_how_much_sampled_answers_agree() -> None:
+    base = [row("forget", 0.9, self_consistency=0.8, floor_consistency=0.2), row("forget", 0.9, floor_consistency=0.4)]
+    student = [row("forget", 0.2, self_consistency=0.5), row("forget", 0.2), row("hard_retain", 0.5)]
+    result = summary(metrics(base), metrics(student))
+    assert result["self_consistency"] == pytest.approx(0.5)
+    assert result["floor_consistency"] == pytest.approx(0.3)
+    assert "self_consistency" not in summary(metrics(BASE), metrics(STUDENT))
+
+
+def test_summary_of_an_unchanged_student() -> None:
+    result = summary(metrics(BASE), metrics(BASE))
+    assert result["forgotten"] == 0.0
+    assert result["above_floor"] == pytest.approx(0.5)
+    assert result["kept_hard_retain"] == result["kept_general_retain"] == result["distinct_4grams"] == 1.0
+
+
+def test_nothing_was_known_so_nothing_is_said_to_be_forgotten() -> None:
+    base = [row("forget", 0.2, floor_probability=0.3)]
+    result = summary(metrics(base), metrics([row("forget", 0.3)]))
+    assert "forgotten" not in result
+    assert result["above_floor"] == 0.0
+
+
+def test_summary_of_a_base_that_never_gives_the_right_answer() -> None:
+    base, student = [row("hard_retain", 1e-6)], [row("hard_retain", 0.2)]
+    assert summary(metrics(base), metrics(student))["distinct_4grams"] == 1.0
+
+
+def test_side_by_side_puts_the_means_together() -> None:
+    result = side_by_side(metrics(BASE), metrics(STUDENT))
+    assert result["forget"]["probability"] == {"base": 0.8, "student": 0.4}
+    assert result["forget"]["floor_probability"] == {"base": 0.3}
+    assert result["general_retain"]["distinct_4grams"] == {"base": 1.0, "student": 0.6}
+    assert all("names_stand_in" not in measures for measures in result.values())
+
+
+def test_interval_is_that_of_the_normal_approximation() -> None:
+    values = np.random.default_rng(0).normal(0.4, 1.0, 400)
+    result = mean_with_interval(values.tolist(), 4000, 1)
+    half = 1.96 * values.std() / np.sqrt(len(values))
+    assert result["mean"] == pytest.approx(values.mean(), abs=1e-4)
+    assert result["low"] == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert result["high"] == pytest.approx(values.mean() + half, abs=0.1 * half)
+    assert result["count"] == 400
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 5))
+def test_interval_lies_within_the_values(values: list[float], seed: int) -> None:
+    result = mean_with_interval(values, 200, seed)
+    assert min(values) - 1e-4 <= result["low"] <= result["high"] <= max(values) + 1e-4
+    assert result["count"] == len(values)
+
+
+def test_a_seed_gives_one_interval() -> None:
+    values = np.random.default_rng(0).random(20).tolist()
+    assert mean_with_interval(values, 100, 3) == mean_with_interval(values, 100, 3)
+    assert mean_with_interval(values, 100, 3) != mean_with_interval(values, 100, 4)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("values", [[0.25], [0.25] * 7, [0.1] * 3])
+def test_equal_values_are_their_own_interval(values: list[float]) -> None:
+    (value,) = set(values)
+    assert mean_with_interval(values, 100, 0) == {"mean": value, "low": value, "high": value, "count": len(values)}
