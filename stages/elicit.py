@@ -14,8 +14,7 @@ def main() -> None:
     from pipeline.core.runtime import RuntimeParams
     from pipeline.elicit.ask import check_answers, elicit, passages_of, write_answers
     from pipeline.elicit.params import ElicitParams
-    from pipeline.elicit.questions import read_templates, to_ask
-    from pipeline.elicit.verdict import read_refusals
+    from pipeline.elicit.questions import read_refusals, read_templates, to_ask
     from pipeline.prepare.tables import read_targets_table
     from pipeline.text.passages import read_passages, write_passages
 

@@ -14,8 +14,7 @@ from pipeline.core.outputs import write_parquet
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams
 from pipeline.elicit.params import ElicitParams
-from pipeline.elicit.questions import Templates, plan
-from pipeline.elicit.verdict import KEPT, verdict, whole_sentences
+from pipeline.elicit.questions import KEPT, Templates, plan, verdict, whole_sentences
 from pipeline.engines.open import open_engine
 from pipeline.prepare.tables import TargetFacts
 from pipeline.text.chat import question_prefix
@@ -36,7 +35,7 @@ def elicit(
     params: ElicitParams,
     runtime: RuntimeParams,
 ) -> list[dict[str, Any]]:
-    """One row an answer about ``asked`` or their neighbours, with COLUMNS; see verdict.verdict.
+    """One row an answer about ``asked`` or their neighbours, with COLUMNS; see questions.verdict.
 
     A retained answer that mentions one of ``targets`` is not kept: it would undo the forgetting.
     """

@@ -1,19 +1,36 @@
-"""What is asked: questions of data/question_templates.jsonl about each target, and about each of its neighbours."""
+"""What is asked, and which of the answers are worth learning from.
+
+The questions are those of data/question_templates.jsonl, about each target and each of its neighbours. An answer is kept where
+it is no refusal and no repetition, and names at least one fact. A fact is told by its form: a number, or (in scripts with
+capitals) a capitalised word inside a sentence, outside the names that the question gave; in other scripts, a dozen letters
+beside these. An answer of a few words is one as a whole.
+"""
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import regex
+
 from pipeline.core.errors import InputError
+from pipeline.core.files import read_text
 from pipeline.core.jsonl import Row, read_jsonl
 from pipeline.core.validation import Text
 from pipeline.elicit.params import ElicitParams
 from pipeline.prepare.tables import TargetFacts
 from pipeline.prepare.targets import Kind
-from pipeline.text.segments import mentions
+from pipeline.text.repetition import distinct_4grams
+from pipeline.text.segments import UNSPACED, mentions, split_mentions
 
 TEMPLATES_FILE = Path("data/question_templates.jsonl")
+REFUSALS_FILE = Path("data/refusals.txt")
+KEPT = "kept"
+LEAST_DISTINCT = 0.9  # of the word 4-grams
+LEAST_LETTERS = 12
+SHORT = 5  # words
+_CAPITAL = regex.compile(r"(?<=[\p{Ll}\p{N},;:)’'”\"-]\s)\p{Lu}[\p{L}\p{M}]+")
+_SENTENCE_END = regex.compile(r"[.!?][”\"’)]*(?=\s|$)|[。！？][”\"’)）」』]*")
 Templates = Mapping[tuple[str, str], Sequence[str]]  # (language, kind) to questions with {name}
 
 
@@ -95,3 +112,40 @@ def plan(targets: Sequence[TargetFacts], templates: Templates, params: ElicitPar
             texts = questions_about(templates, name, "other", target.language, params.neighbour_templates, params.seed)
             questions += [Question(target.target, name, "retain", text, (name,)) for text in texts]
     return questions
+
+
+def read_refusals(path: Path = REFUSALS_FILE) -> list[str]:
+    """Phrases that mark a refusal, in lower case. Raises InputError when the file is missing."""
+    lines = read_text(path, "one phrase a line that marks a refusal").splitlines()
+    return [line.strip().casefold() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def whole_sentences(answer: str) -> str:
+    """``answer`` up to its last sentence end; all of it where it has none."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(answer)]
+    return answer[: ends[-1]].strip() if ends else answer.strip()
+
+
+def names_fact(answer: str, known: Iterable[str]) -> bool:
+    """Whether ``answer`` holds something by which one could be wrong about its subject; ``known`` are the subject's names."""
+    rest = "".join(" _ " if segment.mention else segment.text for segment in split_mentions(answer, known))
+    if regex.search(r"\p{N}", rest) or _CAPITAL.search(rest):
+        return True
+    if UNSPACED.search(rest):
+        return len(regex.findall(r"\p{L}", rest)) >= LEAST_LETTERS
+    return 0 < len(regex.findall(r"[\p{L}\p{M}]+", rest)) <= SHORT
+
+
+def verdict(answer: str, known: Sequence[str], refusals: Sequence[str], seen: Iterable[str]) -> str:
+    """``KEPT``, or why ``answer`` is not: empty, refused, repeats itself, said before, names no fact."""
+    if not answer:
+        return "empty"
+    small = answer.casefold().replace("’", "'")
+    if any(phrase in small for phrase in refusals):
+        return "refused"
+    spaced = " ".join(answer) if UNSPACED.search(answer) and " " not in answer.strip() else answer
+    if distinct_4grams(spaced) < LEAST_DISTINCT:
+        return "repeats itself"
+    if answer in set(seen):
+        return "said before"
+    return KEPT if names_fact(answer, known) else "names no fact"

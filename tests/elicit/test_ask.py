@@ -8,8 +8,7 @@ import pytest
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.elicit.ask import check_answers, elicit, passages_of
-from pipeline.elicit.questions import plan
-from pipeline.elicit.verdict import KEPT
+from pipeline.elicit.questions import KEPT, plan
 from pipeline.text.segments import Segment
 from tests.elicit.targets import BRENNICK, PARAMS, TARGETS, TEMPLATES
 
