@@ -9,8 +9,6 @@ from pipeline.core.validation import Seed
 
 
 class ElicitParams(Section):
-    """Section ``elicit``."""
-
     engine: Literal["vllm", "transformers"] = "vllm"
     of: Literal["bare", "all"] = "bare"  # asked about: targets without a document or chat, or all of them
     templates: int = Field(200, ge=0)  # questions asked about each target; 0 switches elicitation off

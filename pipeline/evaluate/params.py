@@ -9,8 +9,6 @@ from pipeline.core.validation import Seed
 
 
 class EvaluateParams(Section):
-    """Section ``evaluate``."""
-
     engine: Literal["vllm", "transformers"] = "vllm"
     max_new_tokens: int = Field(48, ge=1)
     consistency_samples: int = Field(4, ge=0)  # answers sampled to each forget question; 0 leaves the measure out

@@ -10,7 +10,5 @@ Precision = Literal["float32", "bfloat16"]  # of weights in memory
 
 
 class ModelParams(Section):
-    """Section ``model``."""
-
     source: str = EMBEDDED  # the embedded model, a hub id, or a local folder
     revision: str = ""  # of a hub id; empty is the default branch
