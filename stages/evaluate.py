@@ -14,18 +14,9 @@ def main(model: str) -> None:
     from pipeline.core.outputs import BASE_MODEL, EVALUATION, PREPARED, STUDENT
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams
+    from pipeline.evaluate import results
     from pipeline.evaluate.ask import ask
     from pipeline.evaluate.params import EvaluateParams
-    from pipeline.evaluate.results import (
-        before_after,
-        read_base,
-        sample_answers,
-        side_by_side,
-        split_metrics,
-        summary,
-        with_metrics,
-        write_answers,
-    )  # fmt: skip
     from pipeline.prepare.tables import read_question_rows
     from pipeline.text.names import read_names
 
@@ -33,25 +24,26 @@ def main(model: str) -> None:
     is_base = model == "base"
     questions = read_question_rows(PREPARED)
     if not is_base:
-        base_rows, base_metrics = read_base(EVALUATION / "base", questions)
+        base_rows, base_metrics = results.read_base(EVALUATION / "base", questions)
     folder = BASE_MODEL if is_base else STUDENT
     rows = ask(folder, questions, read_names(PREPARED), params, runtime, with_floor=is_base)
-    metrics = split_metrics(rows, params)
-    few = {} if is_base else summary(base_metrics, metrics)
+    metrics = results.split_metrics(rows, params)
+    few = {} if is_base else results.summary(base_metrics, metrics)
     output = EVALUATION / model
     with published_folder(output) as fresh:
-        write_answers(fresh / "answers.parquet", rows)
+        results.write_answers(fresh / "answers.parquet", rows)
         write_json(fresh / "metrics.json", metrics)
         if not is_base:
-            write_text(fresh / "README.md", with_metrics(read_text(STUDENT / "README.md", "it by dvc repro distill"), few))
+            card = read_text(STUDENT / "README.md", "it by dvc repro distill")
+            write_text(fresh / "README.md", results.with_metrics(card, few))
     if is_base:
         for split, measures in metrics.items():
             probability, floor = measures.get("probability"), measures.get("floor_probability")
             line = f"{split}: " + (f"probability {probability['mean']:.3f}" if probability else "no wrong answers given")
             click.echo(line + (f", floor {floor['mean']:.3f}" if floor else ""))
         return click.echo(f"{output}: answers.parquet, metrics.json")
-    write_json(EVALUATION / "metrics.json", {**few, **side_by_side(base_metrics, metrics)})
-    click.echo("\n".join([*sample_answers(base_rows, rows), "", *before_after(base_metrics, metrics), ""]))
+    write_json(EVALUATION / "metrics.json", {**few, **results.side_by_side(base_metrics, metrics)})
+    click.echo("\n".join([*results.sample_answers(base_rows, rows), "", *results.before_after(base_metrics, metrics), ""]))
     click.echo(f"{output}: answers.parquet, README.md; {EVALUATION}/metrics.json")
     click.echo(", ".join(f"{key} {value}" for key, value in few.items()))
 
