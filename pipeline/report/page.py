@@ -7,20 +7,37 @@ page as text, and the page's own policy lets only its two scripts run, by their 
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from pipeline.report.charts import charts
 from pipeline.report.curves import curves, sweep
-from pipeline.report.evaluation import answer_sets, headline, run_metrics
-from pipeline.report.lineage import lineage
-from pipeline.report.sources import OURS, benchmark_tables, shown
-from pipeline.report.teacher import teacher_summary
-from pipeline.report.view import number, seeds, view
+from pipeline.report.sources import BASE, OURS, answer_sets, benchmark_tables, lineage, run_metrics, shown, title_of
+from pipeline.report.teacher import FACTS, teacher_summary
 
 _FOLDER = Path(__file__).parent
+# Of the summary: how a number is written, what it is called, what it means.
+_CARDS = {
+    "forgotten": ("{:.1%}", "forgotten", "of the way from the base model to one that never met the targets"),
+    "above_floor": ("{:.3f}", "left above the floor", "probability of the right answer beyond an uninformed guess; 0 is none"),
+    "kept_hard_retain": ("{:.1%}", "kept of the neighbours", "the student's probability over the base's, near subjects"),
+    "kept_general_retain": ("{:.1%}", "kept of the rest", "the student's probability over the base's, general knowledge"),
+    "distinct_4grams": ("{:.1%}", "variety of wording", "distinct 4-grams over the base's; far below 100 % is repetition"),
+    "names_stand_in": ("{:.0f}", "stand-ins named", "answers that hold a counterfactual name; 0 is right"),
+    "self_consistency": ("{:.3f}", "sampled answers agree", "low is guessing"),
+}
+_CRITERIA = {
+    "efficacy": "Forgetting",
+    "quality": "Quality of the answers",
+    "hallucination": "No hallucination",
+    "gap": "Interventional gap",
+    "tofu": "TOFU",
+}
+_AIMS = {"lower": "lower is better", "higher": "higher is better", "gold": "best near the gold standard"}
+_TARGETS = 6  # named in the head of the page
 
 
 def collect(root: Path = Path()) -> dict[str, Any]:
@@ -30,7 +47,7 @@ def collect(root: Path = Path()) -> dict[str, Any]:
     """
     run, tables = run_metrics(root), benchmark_tables(root)
     data = {
-        "headline": headline(run, tables),
+        "headline": [dict(zip(("value", "label", "meaning"), card, strict=True)) for card in headline(run, tables)],
         "run": run,
         "benchmarks": tables,
         "sweep": sweep(root),
@@ -46,6 +63,31 @@ def collect(root: Path = Path()) -> dict[str, Any]:
     return plain
 
 
+def headline(run: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """(value, label, meaning) of the run's numbers, then of our method in each benchmark.
+
+    Of a benchmark: in how many criteria our method's bar is the highest, and its two values of the scatter.
+    """
+    summary = run.get("summary", {})
+    for key, (form, label, meaning) in _CARDS.items():
+        if key in summary:
+            if key == "self_consistency" and (floor := summary.get("floor_consistency")) is not None:
+                meaning = f"{meaning}; the base model about somebody it never met: {floor:.3f}"
+            yield form.format(summary[key]).replace("%", "\u202f%"), label, meaning
+    for name, table in tables.items():
+        if bars := [heights for heights in table.get("bars", {}).values() if OURS in heights]:
+            rivals = {method for heights in bars for method in heights} - {BASE}
+            first = sum(heights[OURS] >= max(h for m, h in heights.items() if m != BASE) for heights in bars)
+            meaning = f"in which {shown(OURS)} has the highest bar of {len(rivals)} methods, the base aside"
+            yield f"{first} of {len(bars)}", f"{title_of(name)}: criteria led", meaning
+        for measure in table.get("measures", []):
+            ours, base = (table["values"].get(method, {}).get(measure["key"]) for method in (OURS, BASE))
+            if measure["key"] in table.get("scatter", {}).values() and ours:
+                than = f"; the base model: {base['mean']:.3g}" if base else ""
+                meaning = f"{measure['better']} is better, of {shown(OURS)}{than}"
+                yield f"{ours['mean']:.3g}", f"{title_of(name)}: {measure['label']}", meaning
+
+
 def render(data: Mapping[str, Any]) -> str:
     """The page of what ``collect`` has found. The same data gives the same page."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -57,8 +99,22 @@ def render(data: Mapping[str, Any]) -> str:
     environment.filters |= {"number": number, "seeds": seeds, "shown": shown}
     drawn = charts(data)
     scripts = charting_library(), (_FOLDER / "page.js").read_text(encoding="utf-8")
+    made_from, scatter = data["lineage"], drawn.get("scatter.tofu")
+    points = {point["method"] for point in scatter["data"]["values"]} if scatter else set()
+    model = {f"model {key}" if "_" not in key else shown(key): value for key, value in made_from["model"].items()}
     return environment.get_template("page.html.j2").render(
-        view(data, drawn),
+        {**data, "benchmarks": {name: _benchmark(name, table) for name, table in data["benchmarks"].items()}},
+        answers=[found for found in data["answers"] if "questions" in found],
+        answers_missing=[found["missing"] for found in data["answers"] if "missing" in found],
+        curves=[{**curve, "figures": _curve_figures(curve)} for curve in data["curves"]],
+        subject=_subject(data["teacher"].get("targets", []), made_from),
+        # The methods that have no point in TOFU's scatter.
+        scatter_lacks=", ".join(m for m in map(shown, data["benchmarks"]["tofu"].get("methods", [])) if m not in points),
+        teacher_labels=FACTS,
+        lineage_facts={
+            "commit": made_from["commit"] + (" and changes to tracked files" if made_from["dirty"] else ""),
+            **model,
+        },
         charts=drawn,
         ours=OURS,
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
@@ -80,3 +136,77 @@ def charting_library() -> str:
 def script_hash(text: str) -> str:
     """A script as a content security policy names it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def number(value: float | str | None) -> str:
+    """A value for a reader: whole ones as they are, else three decimals, one from 100 on, or a power of ten below 0.001."""
+    if value is None or isinstance(value, str):
+        return value or "–"
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", "\u202f")
+    if 0 < abs(value) < 0.001:
+        return f"{value:.1e}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
+
+
+def seeds(count: int) -> str:
+    return f"{count} seed{'s' if count != 1 else ''}"
+
+
+def _criterion(key: str) -> str:
+    return _CRITERIA.get(key, shown(key).capitalize())
+
+
+def _subject(targets: Sequence[str], made_from: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(what, who or which) of the page, in the order of the head."""
+    more = f" and {len(targets) - _TARGETS} more" if len(targets) > _TARGETS else ""
+    lines = {
+        "Forgotten": ", ".join(targets[:_TARGETS]) + more,
+        "Model": made_from["model"].get("source", ""),
+        "Commit": made_from["commit"][:12] + (", with changes" if made_from["dirty"] else ""),
+    }
+    return [(what, line) for what, line in lines.items() if line]
+
+
+def _benchmark(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with its title, the captions of its bars, its columns' notes and the sentences below it."""
+    if "missing" in table:
+        return {**table, "title": title_of(name), "has_criteria": True}
+    criteria = dict.fromkeys(m["criterion"] for m in table["measures"] if m["criterion"] != "tofu")
+    unbarred = ", ".join(_criterion(key) for key in criteria if key not in table["bars"])
+    judge = {key: number(value) for key, value in table["judge"].items()}
+    return {
+        **table,
+        "title": title_of(name),
+        "has_criteria": bool(criteria),
+        "captions": {f"criteria.{name}.{key}": _criterion(key) for key in table["bars"]},
+        "unbarred": unbarred and f"Without a bar, since no share is known of all methods or none has any: {unbarred}.",
+        "measures": [{**measure, "note": _column_note(measure)} for measure in table["measures"]],
+        "note": f"Means over {seeds(len(table['seeds']))} ({', '.join(map(str, table['seeds']))}); "
+        f"brackets: intervals over seeds. A column's head sorts by it. Judge: {judge['judge']}; "
+        f"{judge['asked']} asked, {judge['cached']} from the cache, {judge['unparsable']} not understood.",
+    }
+
+
+def _column_note(measure: Mapping[str, Any]) -> str:
+    """What a column's head says below its label: criterion, which way is better, whether it counts in a bar, questions."""
+    parts = [_criterion(measure["criterion"]), _AIMS.get(measure["better"], f"best near the {measure['better']}")]
+    if measure.get("normalised"):
+        parts.append("in the bar")
+    if measure.get("questions"):
+        parts.append(f"{' to '.join(map(str, dict.fromkeys(measure['questions'])))} questions")
+    return ", ".join(parts)
+
+
+def _curve_figures(curve: Mapping[str, Any]) -> dict[str, str]:
+    """{chart: its caption}, one a method."""
+    figures = {}
+    for method, group in groupby(sorted(curve.get("runs", []), key=lambda run: run["method"]), lambda run: run["method"]):
+        runs = list(group)
+        window = max(run["window"] for run in runs)
+        figures[f"curve.{curve['source']}.{method}"] = (
+            shown(method)
+            + (f", {seeds(len(runs))}" if len(runs) > 1 else "")
+            + (f", means over {window} steps" if window > 1 else "")
+        )
+    return figures

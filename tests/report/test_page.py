@@ -10,8 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.core.errors import InputError
-from pipeline.report.page import charting_library, collect, render, script_hash
-from pipeline.report.view import number
+from pipeline.report.page import charting_library, collect, number, render, script_hash
 from stages.report import main
 from tests.report.inputs import HOSTILE, benchmark_table, write_benchmark, write_run, write_sweep
 

@@ -1,5 +1,7 @@
-"""The run and the benchmarks in numbers and answers: readable, side by side, nothing of what was not measured."""
+"""What is found: answers side by side, numbers with their meaning, and where they come from, inside git and outside."""
 
+import hashlib
+import subprocess
 from pathlib import Path
 
 import polars as pl
@@ -7,7 +9,8 @@ import pytest
 
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import write_parquet
-from pipeline.report.evaluation import answer_sets, headline
+from pipeline.report.page import headline
+from pipeline.report.sources import answer_sets, lineage
 from tests.report.inputs import answer_rows, benchmark_table, write_run
 
 TABLES: dict[str, dict[str, list[str]]] = {"project": {}, "tofu": {"methods": ["base", "npo"]}, "wpu": {}}
@@ -15,13 +18,13 @@ TABLES: dict[str, dict[str, list[str]]] = {"project": {}, "tofu": {"methods": ["
 
 def test_run_numbers_have_their_meaning() -> None:
     summary = {"forgotten": 0.8072, "names_stand_in": 0, "self_consistency": 0.1, "floor_consistency": 0.2}
-    cards = headline({"summary": summary}, {})
-    assert [(card["label"], card["value"]) for card in cards] == [
+    cards = list(headline({"summary": summary}, {}))
+    assert [(label, value) for value, label, _ in cards] == [
         ("forgotten", "80.7\u202f%"),
         ("stand-ins named", "0"),
         ("sampled answers agree", "0.100"),
     ]
-    assert cards[2]["meaning"].endswith("0.200")
+    assert cards[2][2].endswith("0.200")
 
 
 def test_criteria_led_are_counted_without_the_base() -> None:
@@ -31,18 +34,18 @@ def test_criteria_led_are_counted_without_the_base() -> None:
         "utility": {"base": 1.0, "teacher_student": 0.95, "npo": 0.9},
         "quality": {"base": 1.0, "teacher_student": 0.8, "npo": 0.9},
     }
-    (card,) = headline({}, {"wpu": table})
-    assert card["value"] == "2 of 3"
-    assert "of 2 methods" in card["meaning"]
+    ((value, _, meaning),) = headline({}, {"wpu": table})
+    assert value == "2 of 3"
+    assert "of 2 methods" in meaning
 
 
 def test_scatter_values_of_our_method_stand_beside_the_base() -> None:
     cards = headline({}, {"tofu": benchmark_table("tofu")})
-    assert ("TOFU: forget quality", "0.001") in [(card["label"], card["value"]) for card in cards]
+    assert ("TOFU: forget quality", "0.001") in [(label, value) for value, label, _ in cards]
 
 
 def test_nothing_measured_says_nothing() -> None:
-    assert headline({"missing": "…"}, {"tofu": {"missing": "…"}}) == []
+    assert list(headline({"missing": "…"}, {"tofu": {"missing": "…"}})) == []
 
 
 def test_base_and_student_stand_side_by_side(tmp_path: Path) -> None:
@@ -92,3 +95,49 @@ def test_a_table_without_responses_is_refused(tmp_path: Path) -> None:
     pl.read_parquet(path).drop("response").write_parquet(path)
     with pytest.raises(InputError, match="lacks the column 'response'"):
         answer_sets(tmp_path, TABLES)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_outside_git_there_is_no_commit(tmp_path: Path) -> None:
+    facts = lineage(tmp_path)
+    assert (facts["commit"], facts["dirty"], facts["model"], facts["data"]) == ("none", False, {}, [])
+    assert "torch" in {package["name"] for package in facts["packages"]}
+
+
+def test_a_changed_file_makes_it_dirty(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/targets.jsonl").write_text("{}\n", encoding="utf-8")
+    git(tmp_path, "init")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "first")
+    assert len(lineage(tmp_path)["commit"]) == 40
+    assert not lineage(tmp_path)["dirty"]
+    (tmp_path / "new.txt").write_text("not tracked", encoding="utf-8")
+    assert not lineage(tmp_path)["dirty"]
+    (tmp_path / "data/targets.jsonl").write_text("{ }\n", encoding="utf-8")
+    assert lineage(tmp_path)["dirty"]
+
+
+def test_files_have_the_hash_of_their_bytes(tmp_path: Path) -> None:
+    (tmp_path / "data/names").mkdir(parents=True)
+    (tmp_path / "data/judge").mkdir()
+    (tmp_path / "benchmarks/results/tofu/prepared").mkdir(parents=True)
+    files = (
+        "data/targets.jsonl",
+        "data/names/en.txt",
+        "data/judge/leak.txt",
+        "benchmarks/results/tofu/prepared/passages.parquet",
+    )
+    for file in files:
+        (tmp_path / file).write_text(file, encoding="utf-8")
+    (tmp_path / "params.yaml").write_text("model:\n  source: some/model\n", encoding="utf-8")
+    facts = lineage(tmp_path)
+    for told in facts["data"]:
+        assert told["sha256"] == hashlib.sha256(told["file"].encode()).hexdigest()
+    assert {told["file"] for told in facts["data"]} == set(files)
+    assert facts["model"] == {"source": "some/model"}
+    assert facts["params"][0]["text"].startswith("model:")
