@@ -1,8 +1,9 @@
 """JSON-lines files whose every fault is told with its file and line."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import read_text
@@ -23,21 +24,30 @@ def read_jsonl(path: Path, row: type[R]) -> list[tuple[int, R]]:
     """
     required = ", ".join(name for name, field in row.model_fields.items() if field.is_required())
     rows = []
-    text = read_text(path, f"it with one JSON object a line ({required})")
-    for number, line in enumerate(text.split("\n"), start=1):  # splitlines would cut at what stands inside a string
-        if not line.strip():
-            continue
+    for number, values in json_lines(read_text(path, f"it with one JSON object a line ({required})"), path):
         place = f"{path}, line {number}"
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{place}, column {error.colno}: not valid JSON ({error.msg}).") from None
         if not isinstance(values, dict):
             raise InputError(f"{place}: must be a JSON object with the fields {required}.")
         rows.append((number, parse_row(row, values, place)))
     if not rows:
         raise InputError(f"{path} is empty; write one JSON object a line ({required}).")
     return rows
+
+
+def json_lines(text: str, path: Path) -> Iterator[tuple[int, Any]]:
+    """The values in the lines of ``text``, which is that of ``path``, with the lines' numbers; blank lines are passed over."""
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines would cut at what stands inside a string
+        if line.strip():
+            yield number, parse_json(line, path, number)
+
+
+def parse_json(text: str, path: Path, first_line: int = 1) -> Any:
+    """The value of ``text``, which begins at ``first_line`` of ``path``. Raises InputError with line and column."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = first_line + error.lineno - 1
+        raise InputError(f"{path}, line {line}, column {error.colno}: not valid JSON ({error.msg}).") from None
 
 
 def parse_row(row: type[R], values: dict[str, object], place: str) -> R:

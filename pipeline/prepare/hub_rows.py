@@ -4,7 +4,6 @@ The fields have the names that they have on the hub. ``datasets`` reads the hub 
 without its line and column, so that the file could not be mended.
 """
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from pydantic import ConfigDict
 
 from pipeline.core.errors import InputError, ParamError
 from pipeline.core.files import read_text
-from pipeline.core.jsonl import Row, parse_row
+from pipeline.core.jsonl import Row, json_lines, parse_json, parse_row
 from pipeline.core.validation import Text
 from pipeline.prepare.targets import Target
 from pipeline.text.segments import mentions
@@ -47,17 +46,15 @@ def read_rows(hub_id: str, name: str, path: str, row: type[R]) -> list[R]:
     Raises InputError for a folder or file that is missing or broken, a hub that can't be read, a file without rows, and a row
     that does not fit ``row``.
     """
-    source, unit, numbered = _read_folder(name, path) if path else _read_hub(hub_id, name)
     required = [field for field, facts in row.model_fields.items() if facts.is_required()]
     rows = []
-    for number, values in numbered:
-        place = f"{source}, {unit} {number}"
+    for place, values in _read_folder(name, path) if path else _read_hub(hub_id, name):
         if not isinstance(values, Mapping):
             raise InputError(f"{place}: must be an object with the fields {', '.join(required)}.")
         lower = {str(field).lower(): value for field, value in values.items()}
         rows.append(parse_row(row, {field: lower[field] for field in row.model_fields if field in lower}, place))
     if not rows:
-        raise InputError(f"{Path(path) / name if path else source} has no rows; it must have at least one.")
+        raise InputError(f"{Path(path) / name if path else f'{hub_id} ({name})'} has no rows; it must have at least one.")
     return rows
 
 
@@ -120,38 +117,32 @@ def _file(name: str, path: str) -> Path | None:
     return next((file for ending in _ENDINGS if (file := folder / f"{name}{ending}").is_file()), None)
 
 
-def _read_folder(name: str, path: str) -> tuple[str, str, Iterator[tuple[int, Any]]]:
-    """The first file that the folder ``path`` has of ``name``, whether it is numbered by row or line, and what stands there."""
+def _read_folder(name: str, path: str) -> Iterator[tuple[str, Any]]:
+    """What stands in the first file that the folder ``path`` has of ``name``, each value after the place where it stands."""
     import polars as pl
 
     file = _file(name, path)
     if file is None:
         names = ", ".join(f"{name}{ending}" for ending in _ENDINGS)
         raise InputError(f"{Path(path)} (prepare.path) has none of {names}; put one of them there, with the hub's own fields.")
+    unit = "row"
+    numbered: Iterator[tuple[int, Any]]
     if file.suffix == ".parquet":
         try:
-            return str(file), "row", enumerate(pl.read_parquet(file).to_dicts(), start=1)
+            numbered = enumerate(pl.read_parquet(file).to_dicts(), start=1)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise InputError(f"{file} can't be read as Parquet ({_first_line(error)}).") from None
-    text = read_text(file, "the benchmark's rows")
-    if text.lstrip().startswith("["):
-        return str(file), "row", enumerate(_parse_json(text, file, 1), start=1)
-    lines = enumerate(text.split("\n"), start=1)
-    return str(file), "line", ((number, _parse_json(line, file, number)) for number, line in lines if line.strip())
+    elif (text := read_text(file, "the benchmark's rows")).lstrip().startswith("["):
+        numbered = enumerate(parse_json(text, file), start=1)
+    else:
+        unit, numbered = "line", json_lines(text, file)
+    return ((f"{file}, {unit} {number}", values) for number, values in numbered)
 
 
-def _parse_json(text: str, file: Path, first_line: int) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        line = first_line + error.lineno - 1
-        raise InputError(f"{file}, line {line}, column {error.colno}: not valid JSON ({error.msg}).") from None
-
-
-def _read_hub(hub_id: str, name: str) -> tuple[str, str, Iterator[tuple[int, Any]]]:
+def _read_hub(hub_id: str, name: str) -> Iterator[tuple[str, Any]]:
     """As ``_read_folder``, of the one split that a benchmark's configurations have."""
     rows = _of_hub(hub_id, name, lambda datasets: datasets.load_dataset(hub_id, name, split="train").to_list())
-    return f"{hub_id} ({name})", "row", enumerate(rows, start=1)
+    return ((f"{hub_id} ({name}), row {number}", values) for number, values in enumerate(rows, start=1))
 
 
 def _of_hub(hub_id: str, name: str, ask: Callable[[Any], T]) -> T:
