@@ -26,12 +26,10 @@ HONORIFICS = (
     "先生", "女士", "小姐", "夫人", "老师", "老師", "教授", "博士", "氏", "君", "さん", "様", "さま", "ちゃん", "くん",
     "씨", "님",
 )
-_SCRIPTS = (
-    "Latin", "Han", "Kana", "Hangul", "Cyrillic", "Greek", "Arabic", "Hebrew", "Devanagari", "Thai", "Armenian", "Georgian"
+_SCRIPTS = ["Latin", "Han", "Hangul", "Cyrillic", "Greek", "Arabic", "Hebrew", "Devanagari", "Thai", "Armenian", "Georgian"]
+_LETTER = regex.compile(
+    r"(?P<Kana>[\p{Hiragana}\p{Katakana}])|" + "|".join(rf"(?P<{script}>\p{{{script}}})" for script in _SCRIPTS)
 )
-_LETTER = {
-    script: regex.compile(r"[\p{Hiragana}\p{Katakana}]" if script == "Kana" else rf"\p{{{script}}}") for script in _SCRIPTS
-}
 # Chinese family names of two characters; all others have one.
 _COMPOUND = (
     "欧阳", "歐陽", "司马", "司馬", "诸葛", "諸葛", "上官", "司徒", "东方", "東方", "皇甫", "尉迟", "公孙", "慕容",
@@ -75,11 +73,8 @@ def read_names(folder: Path) -> dict[str, list[CounterfactualName]]:
 
 def script_of(text: str) -> str:
     """The script of the first letter of ``text`` that one of the known scripts has; "other" where none has."""
-    for character in text:
-        for script, letter in _LETTER.items():
-            if letter.match(character):
-                return script
-    return "other"
+    letter = _LETTER.search(text)
+    return str(letter.lastgroup) if letter else "other"
 
 
 def main_script(text: str) -> str:
@@ -111,7 +106,7 @@ def family_and_given(name: str, family_name: str = "") -> tuple[str, str]:
     """
     if family_name:
         return family_name, name.replace(family_name, "", 1)
-    if len(name) < 2 or not all(_LETTER["Han"].match(character) for character in name):
+    if not regex.fullmatch(r"\p{Han}{2,}", name):
         return "", ""
     family = name[:2] if name.startswith(_COMPOUND) and len(name) > 2 else name[0]
     return family, name[len(family) :]
