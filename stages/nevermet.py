@@ -7,40 +7,25 @@ from importlib import import_module
 
 import click
 
-# Where each command is, in the order of the help; loaded when it is called.
-SECTIONS = {
-    "The stages, in the order of the run": {
-        "base": "stages.base",
-        "prepare": "stages.prepare",
-        "elicit": "stages.elicit",
-        "teacher": "stages.teacher",
-        "distill": "stages.distill",
-        "evaluate": "stages.evaluate",
-    },
-    "To look at what they left": {
-        "inspect": "stages.inspect",
-        "fidelity": "stages.fidelity",
-        "report": "stages.report",
-        "sweep": "stages.sweep",
-    },
-    "To compare with other methods": {
-        "benchmark": "benchmarks.stages.run",
-        "tune": "benchmarks.stages.tune",
-        "agreement": "benchmarks.stages.agreement",
-    },
+SECTIONS = {  # of the help
+    "The stages, in the order of the run": ("base", "prepare", "elicit", "teacher", "distill", "evaluate"),
+    "To look at what they left": ("inspect", "fidelity", "report", "sweep"),
+    "To compare with other methods": ("benchmark", "tune", "agreement"),
 }
-MODULES = {name: module for commands in SECTIONS.values() for name, module in commands.items()}
+MODULES = {name: f"stages.{name}" for commands in SECTIONS.values() for name in commands} | {
+    "benchmark": "benchmarks.stages.run",
+    "tune": "benchmarks.stages.tune",
+    "agreement": "benchmarks.stages.agreement",
+}
 
 
 class Commands(click.Group):
     """A group whose commands are modules with a ``main``, imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """See click.Group."""
         return list(MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """See click.Group."""
         module = MODULES.get(cmd_name)
         return getattr(import_module(module), "main") if module else None  # noqa: B009 (typed as Any)
 
@@ -60,7 +45,7 @@ class Commands(click.Group):
 @click.command(cls=Commands, help=__doc__)
 @click.version_option(package_name="nevermet")
 def main() -> None:
-    """See the module."""
+    pass
 
 
 if __name__ == "__main__":
