@@ -7,7 +7,7 @@ keeps it out of what is forgotten.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.errors import InputError
@@ -120,46 +120,36 @@ def replacements(target: Target, name: str) -> dict[str, str]:
     is one word, else the full name; in a script without spaces, the given name if it has two characters at most, else the full
     name.
     """
-    change = _unspaced_change(target, name) if is_unspaced(target.name) else _spaced_change(target, name)
-    return {form: _whole(target, name) if form == target.name else change(form) for form in target.surface_forms}
+    change = _unspaced_change if is_unspaced(target.name) else _spaced_change
+    return {form: _whole(target, name) if form == target.name else change(target, name, form) for form in target.surface_forms}
 
 
-def _spaced_change(target: Target, name: str) -> Callable[[str], str]:
+def _spaced_change(target: Target, name: str, form: str) -> str:
     own, new = pieces(target.name), pieces(name)
     parts = dict(zip(own, new, strict=False))
     if target.family_name:
         family = target.family_name.split()
         given = [part for part in own if part not in family]
         parts |= {family[-1]: new[-1], **({given[0]: new[0]} if given else {})}
-
-    def change(form: str) -> str:
-        joint = dot_in(form) or " "
-        form_parts = pieces(form)
-        others = [part for part in form_parts if part not in parts]
-        if len(others) == len(form_parts):
-            return new[-1] if len(form_parts) == 1 else name
-        if any(not word[0].islower() and word.rstrip(".").casefold() not in TITLES for word in others):
-            return name  # a longer form of the name: its other parts would give the target away
-        return joint.join(parts.get(part, part) for part in form_parts)
-
-    return change
+    form_parts = pieces(form)
+    others = [part for part in form_parts if part not in parts]
+    if len(others) == len(form_parts):
+        return new[-1] if len(form_parts) == 1 else name
+    if any(not word[0].islower() and word.rstrip(".").casefold() not in TITLES for word in others):
+        return name  # a longer form of the name: its other parts would give the target away
+    return (dot_in(form) or " ").join(parts.get(part, part) for part in form_parts)
 
 
-def _unspaced_change(target: Target, name: str) -> Callable[[str], str]:
+def _unspaced_change(target: Target, name: str, form: str) -> str:
     family, given = family_and_given(target.name, target.family_name)
     parts = name.split() if " " in name else [part or name for part in family_and_given(name)]
-    new_family, new_given = parts[0], parts[-1]
-    whole = _whole(target, name)
-
-    def change(form: str) -> str:
-        if target.name in form:
-            return form.replace(target.name, whole)
-        if len(given) > 1 and given in form:
-            return form.replace(given, new_given)
-        if len(family) > 1 and family in form:
-            return form.replace(family, new_family)
-        if family and form.removeprefix(family) in HONORIFICS:
-            return new_family + form.removeprefix(family)
-        return new_given if len(form) < 3 and len(new_given) > 1 else whole
-
-    return change
+    new_family, new_given, whole = parts[0], parts[-1], _whole(target, name)
+    if target.name in form:
+        return form.replace(target.name, whole)
+    if len(given) > 1 and given in form:
+        return form.replace(given, new_given)
+    if len(family) > 1 and family in form:
+        return form.replace(family, new_family)
+    if family and form.removeprefix(family) in HONORIFICS:
+        return new_family + form.removeprefix(family)
+    return new_given if len(form) < 3 and len(new_given) > 1 else whole
