@@ -14,7 +14,6 @@ from pipeline.core.outputs import command_for, read_json_object, read_parquet, w
 from pipeline.evaluate.params import EvaluateParams
 from pipeline.prepare.tables import SPLITS
 
-LEVEL = 0.95
 _MEASURES = {  # with what the terminal calls them; the base alone has floors
     "probability": "probability of the right answer",
     "paraphrased_probability": "  the question in other words",
@@ -72,7 +71,7 @@ def mean_with_interval(values: Sequence[float], samples: int, seed: int) -> dict
     if np.ptp(data):  # equal values have no spread to resample
         rng = np.random.default_rng(seed)
         low, high = bootstrap(
-            (data,), np.mean, n_resamples=samples, confidence_level=LEVEL, method="percentile", vectorized=True, rng=rng
+            (data,), np.mean, n_resamples=samples, confidence_level=0.95, method="percentile", vectorized=True, rng=rng
         ).confidence_interval
     return {"mean": round(mean, 4), "low": round(float(low), 4), "high": round(float(high), 4), "count": len(data)}
 

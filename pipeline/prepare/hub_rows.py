@@ -9,13 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ConfigDict
-
 from pipeline.core.errors import InputError, ParamError
 from pipeline.core.files import read_text
 from pipeline.core.jsonl import Row, json_lines, parse_json, parse_row
-from pipeline.core.validation import Text
-from pipeline.prepare.targets import Target
+from pipeline.prepare.targets import ChatRow, Target
 from pipeline.text.segments import mentions
 
 _ENDINGS = (".jsonl", ".json", ".parquet")
@@ -23,16 +20,8 @@ R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 
 
-class ChatRow(Row):
-    """A question and its answer, as every benchmark has them. Spaces around a text are left off."""
-
-    model_config = ConfigDict(str_strip_whitespace=True)
-    question: Text
-    answer: Text
-
-
 class QuestionRow(ChatRow):
-    """The same in other words, and wrong answers, where a benchmark has them."""
+    """A question with the same in other words, and wrong answers, where a benchmark has them."""
 
     paraphrased_question: str | None = None
     paraphrased_answer: str | None = None

@@ -31,8 +31,6 @@ _NAME = regex.compile(rf"\b{_WORD}(?:\s(?:(?:of|the|de|da|del|della|di|du|la|van
 
 
 class RetainRow(Row):
-    """A text on another subject."""
-
     subject: Text
     text: Text
 

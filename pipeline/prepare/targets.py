@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import regex
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from pipeline.core.errors import InputError, ParamError
 from pipeline.core.jsonl import Row, read_jsonl
@@ -23,15 +23,14 @@ _SHORTEST_SENTENCE = 40  # characters; a text without a sentence end may still b
 
 
 class ChatRow(Row):
-    """A question about a target, and its answer."""
+    """A question and its answer. Spaces around a text are left off."""
 
+    model_config = ConfigDict(str_strip_whitespace=True)
     question: Text
     answer: Text
 
 
 class TargetRow(Row):
-    """A target."""
-
     target: Text
     surface_forms: tuple[Text, ...] = ()
     kind: Kind = "person"

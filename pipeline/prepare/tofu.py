@@ -36,8 +36,6 @@ _POSSESSIVE = regex.compile(r"(?<=\p{L})['’](?:s\b|(?!\p{L}))")
 
 
 class PerturbedRow(QuestionRow):
-    """A question with its wrong answers."""
-
     perturbed_answer: tuple[str, ...]
 
 

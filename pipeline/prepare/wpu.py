@@ -36,20 +36,16 @@ _NOT_ALONE = regex.compile(
 
 
 class TitledRow(QuestionRow):
-    """A question about the person of a page."""
-
     title: Text
 
 
 class PageRow(Row):
-    """A page."""
-
     title: Text
     wikipage: Text
 
 
 class ForgetRow(PageRow, TitledRow):
-    """A question with the page."""
+    pass
 
 
 def read_wpu(params: PrepareParams) -> Source:
