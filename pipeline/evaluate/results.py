@@ -1,7 +1,4 @@
-"""What an evaluation leaves behind: answers in Parquet, their metrics, base and student side by side, the model card.
-
-Metrics are means a split, with bootstrap intervals.
-"""
+"""What an evaluation leaves behind: answers, their means with intervals, base and student side by side, the model card."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -167,10 +164,7 @@ def sample_answers(base: Sequence[Mapping[str, Any]], student: Sequence[Mapping[
 
 
 def with_metrics(card: str, summary: Mapping[str, float]) -> str:
-    """``card`` with the numbers of ``summary`` in its metadata and as a section before its limits.
-
-    It is evaluation/student/README.md, to be published instead of the first card.
-    """
+    """``card`` with the numbers of ``summary`` in its metadata and before its limits, to be published in its place."""
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
     shown = {key: value for key, value in summary.items() if key in _MEANINGS}

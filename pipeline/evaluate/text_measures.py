@@ -7,38 +7,30 @@ tokenizer drops every letter outside a to z. On text of these letters the values
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import Any
 
 import regex
 
 from pipeline.text.segments import whole_words
 
-if TYPE_CHECKING:
-    from rouge_score.rouge_scorer import RougeScorer
-
 _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{M}\p{N}]+")
 _STEMMED_FROM = 4  # letters
 
 
-class AnyScriptTokenizer:
-    """Lower-cased words; those of a to z are stemmed (Porter), as rouge-score does."""
-
-    def __init__(self) -> None:
-        from nltk.stem.porter import PorterStemmer
-
-        self._stemmer: Any = PorterStemmer()
-
-    def tokenize(self, text: str) -> list[str]:
-        """The words of ``text``."""
-        words = _WORD.findall(text.lower())
-        return [self._stemmer.stem(word) if len(word) >= _STEMMED_FROM and word.isascii() else word for word in words]
-
-
 @cache
-def _scorer() -> "RougeScorer":
+def _scorer() -> Any:
+    """A RougeScorer over lower-cased words; those of a to z are stemmed (Porter), as rouge-score does."""
+    from nltk.stem.porter import PorterStemmer
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer(["rougeL"], tokenizer=AnyScriptTokenizer())
+    stem = PorterStemmer().stem
+
+    def tokenize(text: str) -> list[str]:
+        words = _WORD.findall(text.lower())
+        return [stem(word) if len(word) >= _STEMMED_FROM and word.isascii() else word for word in words]
+
+    return RougeScorer(["rougeL"], tokenizer=SimpleNamespace(tokenize=tokenize))
 
 
 def rouge_l_recall(reference: str, text: str) -> float:

@@ -32,8 +32,7 @@ def read_rows(hub_id: str, name: str, path: str, row: type[R]) -> list[R]:
     """The rows of ``name``: a file of that name in the folder ``path``, or, where it is empty, a configuration of ``hub_id``.
 
     Field names are made lower case, since copies of one benchmark differ in it; a field that ``row`` lacks is passed over.
-    Raises InputError for a folder or file that is missing or broken, a hub that can't be read, a file without rows, and a row
-    that does not fit ``row``.
+    Raises InputError for rows that are missing, can't be read, or do not fit ``row``.
     """
     required = [field for field, facts in row.model_fields.items() if facts.is_required()]
     rows = []
@@ -68,10 +67,7 @@ def question_row(split: str, target: str | None, row: QuestionRow) -> dict[str, 
 
 
 def chosen(targets: Sequence[Target], wanted: Collection[str], subset: str) -> list[Target]:
-    """Those of ``targets`` that ``wanted`` names, or all where it is empty, ``apart``.
-
-    Raises InputError for a name of none of them.
-    """
+    """Those of ``targets`` that ``wanted`` names (all, where it is empty), ``apart``. Raises ParamError for an unknown name."""
     names = [target.name for target in targets]
     for name in wanted:
         if name not in names:

@@ -78,9 +78,8 @@ def read_targets(
 ) -> tuple[list[Target], list[Target]]:
     """All targets of the file, and of these the ``wanted`` ones (all, where ``wanted`` is empty), in the file's order.
 
-    ``elicits`` says that texts may come from the model, so that a bare name will do.
-    Raises InputError for a faulty row, two targets of one name, a wanted name that the file lacks, a document without a
-    sentence, a document or chat that never mentions its target, and wanted targets of which one's form is part of another's.
+    ``elicits`` says that texts may come from the model, so that a bare name will do. Raises InputError for a faulty row, texts
+    or substitutions that do not fit their target, a wanted name that the file lacks, and wanted targets that overlap.
     """
     targets: list[Target] = []
     places: dict[str, str] = {}
@@ -178,8 +177,7 @@ def _check_substitutions(target: Target, place: str) -> None:
 def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Path = QUESTIONS_FILE) -> list[dict[str, Any]]:
     """Questions about the wanted targets, and the general ones that mention none of them, in the file's order.
 
-    Raises InputError for a faulty row, an unknown split or target, a wrong answer that is the right one, and a wanted
-    target without a forget question.
+    Raises InputError for a faulty row, an unknown target, and a wanted target without a forget question.
     """
     questions = []
     known, names = {target.name for target in targets}, {target.name for target in wanted}

@@ -50,9 +50,8 @@ def read_tofu(params: PrepareParams) -> Source:
     """The authors of the subset with their rows as chats, the perturbed questions of all splits, and the retain rows.
 
     A forget row that does not mention its author is no chat. A retain row that is asked in the evaluation, or mentions a
-    target, is no retain passage: what is trained must not be what is measured. Raises InputError for an unknown subset, an
-    author that the subset lacks, a block of rows whose author can't be told, an author without a question, and rows that can't
-    be read (see ``read_rows``).
+    target, is no retain passage: what is trained must not be what is measured. Raises InputError for an unknown subset or
+    author, an author without a question or whose name can't be told, and as ``read_rows`` does.
     """
     subset, path = params.subset, params.path
     retain_set = retain_set_of(subset)

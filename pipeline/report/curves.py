@@ -22,10 +22,7 @@ _LOSSES = r"^(step|.*(_kl|_nll|loss))$"  # columns of a curve that are drawn: no
 
 
 def finished_experiments(prefix: str) -> list[dict[str, Any]]:
-    """DVC's experiments whose name begins with ``prefix``, on the current commit, that have metrics.
-
-    Raises InputError outside a project of git and DVC.
-    """
+    """DVC's experiments on this commit that have metrics and a name with ``prefix``. Raises InputError outside a project."""
     import dvc.api
     from dvc.exceptions import DvcException
 
