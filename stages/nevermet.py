@@ -37,8 +37,7 @@ class Commands(click.Group):
 
     def _line(self, ctx: click.Context, name: str) -> str:
         command = self.get_command(ctx, name)
-        sentence = (command.help or "").partition(".\n")[0].partition(". ")[0] if command else ""
-        line = " ".join(sentence.removeprefix(f"Stage {name}: ").split())
+        line = command.get_short_help_str(limit=200).removeprefix(f"Stage {name}: ").rstrip(".") if command else ""
         return line[:1].upper() + line[1:]
 
 

@@ -4,7 +4,8 @@ The fields have the names that they have on the hub. ``datasets`` reads the hub 
 without its line and column, so that the file could not be mended.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,6 @@ from pipeline.text.segments import mentions
 
 _ENDINGS = (".jsonl", ".json", ".parquet")
 R = TypeVar("R", bound=Row)
-T = TypeVar("T")
 
 
 class QuestionRow(ChatRow):
@@ -50,7 +50,8 @@ def has_rows(hub_id: str, name: str, path: str) -> bool:
     """Whether the folder ``path``, or the hub where it is empty, has ``name``. Raises InputError as ``read_rows`` does."""
     if path:
         return _file(name, path) is not None
-    return _of_hub(hub_id, name, lambda datasets: name in datasets.get_dataset_config_names(hub_id))
+    with _hub(hub_id, name) as datasets:
+        return name in datasets.get_dataset_config_names(hub_id)
 
 
 def question_row(split: str, target: str | None, row: QuestionRow) -> dict[str, Any]:
@@ -126,16 +127,18 @@ def _read_folder(name: str, path: str) -> Iterator[tuple[str, Any]]:
 
 def _read_hub(hub_id: str, name: str) -> Iterator[tuple[str, Any]]:
     """As ``_read_folder``, of the one split that a benchmark's configurations have."""
-    rows = _of_hub(hub_id, name, lambda datasets: datasets.load_dataset(hub_id, name, split="train").to_list())
+    with _hub(hub_id, name) as datasets:
+        rows = datasets.load_dataset(hub_id, name, split="train").to_list()
     return ((f"{hub_id} ({name}), row {number}", values) for number, values in enumerate(rows, start=1))
 
 
-def _of_hub(hub_id: str, name: str, ask: Callable[[Any], T]) -> T:
-    """What ``ask`` gets from ``datasets``, whose errors may be its own, the hub's client's or a network library's."""
+@contextmanager
+def _hub(hub_id: str, name: str) -> Iterator[Any]:
+    """The package ``datasets``. An error below may be its own, the hub's client's or a network library's."""
     try:
         import datasets
 
-        return ask(datasets)
+        yield datasets
     except Exception as error:
         raise InputError(
             f"{hub_id} ({name}) can't be read from the Hugging Face hub ({_first_line(error)}); look at the package "

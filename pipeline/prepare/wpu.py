@@ -45,7 +45,7 @@ class PageRow(Row):
 
 
 class ForgetRow(PageRow, TitledRow):
-    pass
+    """A question about the person of a page, with the page."""
 
 
 def read_wpu(params: PrepareParams) -> Source:

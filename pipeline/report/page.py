@@ -99,20 +99,20 @@ def render(data: Mapping[str, Any]) -> str:
     environment.filters |= {"number": number, "seeds": seeds, "shown": shown}
     drawn = charts(data)
     scripts = charting_library(), (_FOLDER / "page.js").read_text(encoding="utf-8")
-    made_from, scatter = data["lineage"], drawn.get("scatter.tofu")
+    origin, scatter = data["lineage"], drawn.get("scatter.tofu")
     points = {point["method"] for point in scatter["data"]["values"]} if scatter else set()
-    model = {f"model {key}" if "_" not in key else shown(key): value for key, value in made_from["model"].items()}
+    model = {f"model {key}" if "_" not in key else shown(key): value for key, value in origin["model"].items()}
     return environment.get_template("page.html.j2").render(
         {**data, "benchmarks": {name: _benchmark(name, table) for name, table in data["benchmarks"].items()}},
         answers=[found for found in data["answers"] if "questions" in found],
         answers_missing=[found["missing"] for found in data["answers"] if "missing" in found],
         curves=[{**curve, "figures": _curve_figures(curve)} for curve in data["curves"]],
-        subject=_subject(data["teacher"].get("targets", []), made_from),
+        subject=_subject(data["teacher"].get("targets", []), origin),
         # The methods that have no point in TOFU's scatter.
         scatter_lacks=", ".join(m for m in map(shown, data["benchmarks"]["tofu"].get("methods", [])) if m not in points),
         teacher_labels=FACTS,
         lineage_facts={
-            "commit": made_from["commit"] + (" and changes to tracked files" if made_from["dirty"] else ""),
+            "commit": origin["commit"] + (" and changes to tracked files" if origin["dirty"] else ""),
             **model,
         },
         charts=drawn,
@@ -157,13 +157,13 @@ def _criterion(key: str) -> str:
     return _CRITERIA.get(key, shown(key).capitalize())
 
 
-def _subject(targets: Sequence[str], made_from: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _subject(targets: Sequence[str], origin: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(what, who or which) of the page, in the order of the head."""
     more = f" and {len(targets) - _TARGETS} more" if len(targets) > _TARGETS else ""
     lines = {
         "Forgotten": ", ".join(targets[:_TARGETS]) + more,
-        "Model": made_from["model"].get("source", ""),
-        "Commit": made_from["commit"][:12] + (", with changes" if made_from["dirty"] else ""),
+        "Model": origin["model"].get("source", ""),
+        "Commit": origin["commit"][:12] + (", with changes" if origin["dirty"] else ""),
     }
     return [(what, line) for what, line in lines.items() if line]
 

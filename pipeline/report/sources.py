@@ -155,11 +155,11 @@ def lineage(root: Path) -> dict[str, Any]:
     ``params`` with their "text". Raises InputError when params.yaml is not valid.
     """
     params = [root / PARAMS_FILE, *sorted((root / "benchmarks/configs").glob("*.yaml"))]
-    described = ""  # the whole hash, with "-dirty" behind it; nothing outside git or without it
+    revision = ""  # the whole hash, with "-dirty" behind it; nothing outside git or without it
     with suppress(FileNotFoundError):
         command = ["git", "describe", "--always", "--exclude=*", "--abbrev=64", "--dirty"]
-        described = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip()
-    commit, _, dirty = described.partition("-")
+        revision = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip()
+    commit, _, dirty = revision.partition("-")
     packages = {}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
