@@ -125,9 +125,7 @@ def side_by_side(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[st
     models = {"base": base, "student": student}
     return {
         split: {
-            measure: {
-                who: metrics[split][measure]["mean"] for who, metrics in models.items() if measure in metrics.get(split, {})
-            }
+            measure: {who: own[split][measure]["mean"] for who, own in models.items() if measure in own.get(split, {})}
             for measure in base[split]
             if measure != "names_stand_in"
         }
