@@ -8,19 +8,16 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
-from benchmarks.attacks.attack import Row
-from benchmarks.attacks.params import AttackParams
+from transformers import AutoConfig, PreTrainedTokenizerBase
+
+from benchmarks.attacks.attack import AttackParams, Row
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.open import open_engine
 from pipeline.text.chat import BETWEEN_PAIRS, answer_text, before_text, chat_text, question_prefix
 from pipeline.text.segments import mentions
 from pipeline.text.tokenizer import load_tokenizer, tokenize
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 
 def many_shot(
@@ -69,8 +66,6 @@ def draw_shots(questions: Sequence[Row], shots: Sequence[Row], forms: Iterable[s
 
 def prompt_room(model_folder: Path, params: AttackParams) -> int | None:
     """Tokens that a prompt may take beside its answer; None where neither the model nor ``params`` set a limit."""
-    from transformers import AutoConfig
-
     config = AutoConfig.from_pretrained(str(model_folder), trust_remote_code=False).get_text_config()
     context = getattr(config, "max_position_embeddings", None)
     limits = [context - 1] if context else []  # the engines keep one place of the context free
@@ -79,7 +74,7 @@ def prompt_room(model_folder: Path, params: AttackParams) -> int | None:
     return min(limits) - params.max_new_tokens if limits else None
 
 
-def fitting_prompt(tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[Row], question: str, room: int | None) -> list[int]:
+def fitting_prompt(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Row], question: str, room: int | None) -> list[int]:
     """Ids of ``question`` after as many of ``pairs`` as ``room`` tokens take; the oldest, which come first, are dropped.
 
     Raises InputError when not one fits.
@@ -99,7 +94,7 @@ def fitting_prompt(tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[Row], q
     return prompt(kept)
 
 
-def many_shot_text(tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[Row], question: str) -> str:
+def many_shot_text(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Row], question: str) -> str:
     """``pairs`` as turns of a chat and then ``question``, with the answer begun.
 
     By the chat template, with the system prompt that it may bring itself; without one, as question_prefix writes a question.

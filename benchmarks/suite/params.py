@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from benchmarks.attacks.params import AttackParams
+from benchmarks.attacks.attack import AttackParams
 from benchmarks.judges.params import JudgeParams
 from benchmarks.methods.finetune import FinetuneParams
 from benchmarks.methods.params import MethodParams

@@ -1,16 +1,17 @@
-"""What an attack got, measured; all attacks on the forget questions; more can join."""
+"""What an attack got, measured; all attacks on the forget questions; more can join; the section's rules."""
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks.attacks.attack import Attack, Row, attack_all, mean_recall
+from benchmarks.attacks.attack import Attack, AttackParams, Row, attack_all, mean_recall
 from benchmarks.attacks.many_shot import many_shot
-from benchmarks.attacks.params import AttackParams
 from benchmarks.attacks.soft_embedding import soft_embedding
 from pipeline.core.errors import InputError
+from pipeline.core.params import parse_section
 from pipeline.core.runtime import RuntimeParams
 from pipeline.evaluate.text_measures import rouge_l_recall
 from tests.benchmarks.attacks.hiding import FORGET, RETAIN, TARGET
@@ -65,3 +66,25 @@ def test_an_attack_that_is_switched_off_is_left_out(tiny_model: Path) -> None:
 def test_no_forget_question_is_told(tiny_model: Path) -> None:
     with pytest.raises(InputError, match="no question of the split forget"):
         attack_all(tiny_model, RETAIN, {"echo": echo}, PARAMS, RUNTIME)
+
+
+def test_defaults_are_the_published_settings() -> None:
+    params = parse_section(AttackParams, None, "attacks")
+    assert (params.many_shot_shots, params.many_shot_max_tokens) == (100, 0)
+    assert (params.soft_tokens, params.soft_learning_rate, params.soft_epochs, params.soft_restarts) == (20, 0.01, 20, 5)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"soft_held_out_folds": 1}, "attacks.soft_held_out_folds is 1"),
+        ({"soft_towards": "openings", "soft_openings": []}, "attacks.soft_openings is empty"),
+        ({"soft_towards": "anything"}, "attacks.soft_towards is 'anything'"),
+        ({"soft_tokens": 0}, "attacks.soft_tokens is 0"),
+        ({"many_shot_shots": -1}, "attacks.many_shot_shots is -1"),
+        ({"soft_steps": 3}, "attacks.soft_steps is unknown"),
+    ],
+)
+def test_what_can_not_be_is_told(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        parse_section(AttackParams, values, "attacks")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.attacks.attack import AttackParams
 from benchmarks.attacks.many_shot import draw_shots, fitting_prompt, many_shot, many_shot_text, prompt_room
-from benchmarks.attacks.params import AttackParams
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.open import open_engine
