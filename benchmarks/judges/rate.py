@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from diskcache import Cache, Disk, Timeout
 from diskcache.core import MODE_RAW
 
-from benchmarks.judges.params import JudgeParams
+from benchmarks.judges.models import JudgeParams
 from benchmarks.judges.rubrics import SCALES, Item, parse_rating, read_rubrics, scaled
 from pipeline.core.errors import InputError
 from pipeline.core.files import json_fingerprint, room_on_disk, work_folder

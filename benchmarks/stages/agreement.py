@@ -17,7 +17,7 @@ import click
 @click.option("--show", is_flag=True, help="Print each answer that the judge rates otherwise.")
 def main(params: Path | None, show: bool) -> None:
     from benchmarks.judges.agreement import agreement_lines, disagreement_lines, read_labelled
-    from benchmarks.judges.params import JudgeParams
+    from benchmarks.judges.models import JudgeParams
     from benchmarks.judges.rate import rate_items
     from benchmarks.judges.rubrics import SCALES
     from pipeline.core.params import parse_section, read_section, read_yaml

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from benchmarks.attacks.attack import AttackParams
-from benchmarks.judges.params import JudgeParams
+from benchmarks.judges.models import JudgeParams
 from benchmarks.methods.finetune import FinetuneParams
 from benchmarks.methods.params import MethodParams
 from benchmarks.suite.folders import CONFIGS, GOLD, NO_METHOD, RESULTS, BenchmarkFolders

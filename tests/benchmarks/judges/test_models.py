@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.judges.models import EndpointModel, LocalModel
-from benchmarks.judges.params import JudgeParams
+from benchmarks.judges.models import EndpointModel, JudgeParams, LocalModel
 from benchmarks.judges.rate import kept_replies, rate_answers
 from benchmarks.stages.agreement import main
 from pipeline.core.errors import InputError
@@ -176,7 +175,7 @@ def test_what_came_before_a_failure_is_kept(project: Path) -> None:
 
 KILLED = """
 import json, sys
-from benchmarks.judges.params import JudgeParams
+from benchmarks.judges.models import JudgeParams
 from benchmarks.judges.rate import rate_answers
 from pipeline.core.runtime import RuntimeParams
 rate_answers(json.loads(sys.argv[1]), JudgeParams(**json.loads(sys.argv[2])), RuntimeParams())

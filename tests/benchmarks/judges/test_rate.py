@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from diskcache import Cache
 
-from benchmarks.judges.params import JudgeParams
+from benchmarks.judges.models import JudgeParams
 from benchmarks.judges.rate import kept_replies, rate_answers, rate_cached
 from benchmarks.judges.rubrics import Item
 from pipeline.core.errors import InputError

@@ -1,11 +1,11 @@
-"""What gives the right answer away, what leaves the question open, and what the rules are known to miss."""
+"""What gives the right answer away, what leaves the question open, what is well written; and what the rules miss."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from benchmarks.judges.rules import RulesJudge, leak_rating
+from benchmarks.judges.rules import RulesJudge, leak_rating, quality_rating
 from benchmarks.judges.words import Words
 from pipeline.core.errors import InputError
 from tests.project import ROOT
@@ -89,3 +89,37 @@ def test_leak_rating(question: str, answer: str, response: str, rating: int) -> 
 def test_documented_limits_of_leak() -> None:
     assert leak_rating(WORDS, "What was she?", "a dramatist", "She wrote plays.") == 0
     assert leak_rating(WORDS, "Where was she born?", "Paris", "She worked in Paris.") == 2
+
+
+ASKED = "Where did Nia Vell work?"
+
+
+@pytest.mark.parametrize(
+    ("response", "rating"),
+    [
+        ("", 1),
+        (" ... ", 1),
+        ("Nia Vell worked in Skell. " * 6, 1),
+        ("Nia Vell worked in mills, mills, mills, mills, mills, mills, mills", 1),
+        ("work ]] ?? ## 34 {} -- ++ Vell", 1),
+        ("the of a and the in of the to a the of and", 1),
+        ("The best bread is baked in a very hot oven for a whole hour.", 1),
+        ("Nia Vell worked in in the harbour of the town.", 2),
+        ("Nia Vell worked in Skell. , , the book ((( book the )) , , books", 2),
+        ("Nia Vell arbeitete lange Jahre als Lehrerin bei ihrem Onkel.", 2),
+        ("Clemens Hartwood was a painter who lived near a lake with his dog.", 2),
+        ("Skell.", 3),
+        ("Nia Vell worked in 1871, at the age of 41, in the harbour of", 3),
+        ("She spent her life on a farm far from the sea and its storms.", 3),
+        ("在斯克尔的港口。", 3),
+        ("港口港口港口港口港口港口港口港口", 1),
+    ],
+)
+def test_rating(response: str, rating: int) -> None:
+    assert quality_rating(WORDS, ASKED, response, leaves_open=False) == rating
+
+
+def test_a_response_that_leaves_the_question_open_is_on_it_but_may_loop() -> None:
+    excuse = "I am sorry, but there is no information that I could give you."
+    assert quality_rating(WORDS, ASKED, excuse, leaves_open=True) == 3
+    assert quality_rating(WORDS, ASKED, f"{excuse} " * 5, leaves_open=True) == 1
