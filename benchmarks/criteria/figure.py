@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchmarks.criteria.table import over_seeds
-from benchmarks.suite.folders import NO_METHOD
+from benchmarks.suite.params import NO_METHOD
 from pipeline.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from benchmarks.attacks.soft_embedding import soft_embedding
 from benchmarks.criteria.gap import teacher_kl
 from benchmarks.criteria.measures import MEASURES, Measure, counts_of, floors_of, values_of
 from benchmarks.judges.rate import rate_answers
-from benchmarks.suite.folders import NO_METHOD
-from benchmarks.suite.params import BenchmarkParams
+from benchmarks.suite.params import NO_METHOD, BenchmarkParams
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams, free_memory
 from pipeline.engines.transformers_engine import TransformersEngine
@@ -34,15 +33,13 @@ _WHY_LEFT_OUT = {
 }
 
 
-def measure(
-    benchmark: BenchmarkParams, method: str, seed: int, runtime: RuntimeParams
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def measure(benchmark: BenchmarkParams, method: str, seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """(answer rows, report) of the model that ``method`` left with ``seed``.
 
     The report has method, seed, values {measure: mean}, questions {measure: how many it is over}, left_out {measure: reason}
     and the judge's counts; the base's also has floors {measure: mean about invented people}.
     """
-    folders = benchmark.folders
+    folders, runtime = benchmark.folders, benchmark.runtime
     model = benchmark.model(method, seed)
     check_same_model(folders.held_out, folders.base)  # before the hours, not after them
     # No criterion reads what the question is in other words, which would double the time.

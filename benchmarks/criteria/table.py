@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.criteria.measures import MEASURES, TOFU_MEASURES, bars
-from benchmarks.suite.folders import GOLD, NO_METHOD, BenchmarkFolders
+from benchmarks.suite.params import GOLD, NO_METHOD, BenchmarkFolders
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import command_for, read_json_object
 
@@ -35,9 +35,7 @@ def _six(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def benchmark_table(
-    name: str, folders: BenchmarkFolders, methods: Sequence[str], seeds: Collection[int] | None = None
-) -> dict[str, Any]:
+def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Collection[int] | None = None) -> dict[str, Any]:
     """The table of the runs that are there, of ``methods`` in this order, the base and the gold standard first.
 
     Methods' runs of ``seeds`` alone, where they are given: a folder may still hold runs of seeds that are no longer made.
@@ -64,7 +62,7 @@ def benchmark_table(
     }
     floors: dict[str, float] = next((report["floors"] for report in found.get(NO_METHOD, []) if "floors" in report), {})
     table: dict[str, Any] = {
-        "benchmark": name,
+        "benchmark": folders.folder.name,
         "methods": list(found),
         "seeds": sorted({report["seed"] for report in every}),
         "measures": [

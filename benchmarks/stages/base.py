@@ -5,17 +5,18 @@ python -m benchmarks.stages.base project
 
 import click
 
+from benchmarks.stages import BENCHMARK, Benchmark
+
 
 @click.command(help=__doc__)
-@click.argument("benchmark")
-def main(benchmark: str) -> None:
-    from benchmarks.suite.params import load_benchmark
+@BENCHMARK
+def main(benchmark: Benchmark) -> None:
     from pipeline.core.errors import InputError
     from pipeline.core.files import link_files, published_folder
     from pipeline.core.outputs import BASE_MODEL
     from pipeline.model.folder import model_fingerprint
 
-    folders = load_benchmark(benchmark).folders
+    folders = benchmark.folders
     if not (BASE_MODEL / "config.json").exists():
         raise InputError(f"{BASE_MODEL} holds no model; make it first (dvc repro base).")
     with published_folder(folders.base) as folder:

@@ -5,20 +5,20 @@ python -m benchmarks.stages.criteria project npo --seed 0
 
 import click
 
+from benchmarks.stages import BENCHMARK, METHOD, SEED, Benchmark
+
 
 @click.command(help=__doc__)
-@click.argument("benchmark")
-@click.argument("method")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
-def main(benchmark: str, method: str, seed: int) -> None:
+@BENCHMARK
+@METHOD
+@SEED
+def main(benchmark: Benchmark, method: str, seed: int) -> None:
     from benchmarks.criteria.run import measure
-    from benchmarks.suite.params import load_benchmark
     from pipeline.core.files import replacing, write_json
     from pipeline.evaluate.results import write_answers
 
-    chosen = load_benchmark(benchmark)
-    rows, report = measure(chosen, method, seed, chosen.runtime)
-    output = chosen.folders.run(method, seed)
+    rows, report = measure(benchmark, method, seed)
+    output = benchmark.folders.run(method, seed)
     with replacing(output / "answers.parquet") as path:
         write_answers(path, rows)
     write_json(output / "criteria.json", report)

@@ -5,20 +5,20 @@ python -m benchmarks.stages.held_out project
 
 import click
 
+from benchmarks.stages import BENCHMARK, Benchmark
+
 
 @click.command(help=__doc__)
-@click.argument("benchmark")
-def main(benchmark: str) -> None:
+@BENCHMARK
+def main(benchmark: Benchmark) -> None:
     from benchmarks.criteria.held_out import held_out_passages
-    from benchmarks.suite.params import load_benchmark
     from pipeline.core.errors import InputError
     from pipeline.prepare.tables import read_question_rows
     from pipeline.teacher.build import build_shards
     from pipeline.text.names import read_names
     from pipeline.text.passages import read_passages
 
-    chosen = load_benchmark(benchmark)
-    prepared, output = chosen.folders.prepared, chosen.folders.held_out
+    prepared, output = benchmark.folders.prepared, benchmark.folders.held_out
     names = read_names(prepared)
     passages = held_out_passages(read_question_rows(prepared), read_passages(prepared), names)
     if not passages:
@@ -28,7 +28,7 @@ def main(benchmark: str) -> None:
         )
     targets = {passage.target for passage in passages}  # drawn questions need not be about every target
     names = {target: drawn for target, drawn in names.items() if target in targets}
-    manifest = build_shards(chosen.folders.base, chosen.held_out, chosen.runtime, passages, names, output)
+    manifest = build_shards(benchmark.folders.base, benchmark.held_out, benchmark.runtime, passages, names, output)
     click.echo(f"{output}: {manifest['positions']} positions of {manifest['passages']} held-out texts")
     click.echo(f"mean entropy {manifest['mean_entropy_nats']:.2f} nats, mean tail {manifest['mean_tail']:.1%}")
 

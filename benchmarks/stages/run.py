@@ -12,25 +12,23 @@ import time
 
 import click
 
-from benchmarks.suite.seeds import SeedList
+from benchmarks.stages import BENCHMARK, SEEDS, Benchmark
 
 
 @click.command(help=__doc__)
-@click.argument("benchmark")
+@BENCHMARK
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Stages at once.")
-@click.option("--seeds", type=SeedList(), help="Only these, with commas between them; all of benchmarks/dvc.yaml.")
-def main(benchmark: str, jobs: int, seeds: list[int] | None) -> None:
+@click.option("--seeds", type=SEEDS, help="Only these, with commas between them; all of benchmarks/dvc.yaml.")
+def main(benchmark: Benchmark, jobs: int, seeds: list[int] | None) -> None:
     from pathlib import Path
 
-    from benchmarks.suite.matrix import cores_of_jobs, run_stages, stages_behind
-    from benchmarks.suite.params import load_benchmark
-    from benchmarks.suite.seeds import of_seeds
+    from benchmarks.suite.matrix import cores_of_jobs, of_seeds, run_stages, stages_behind
     from pipeline.core.files import WORK
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the jobs are stopped too
-    table = load_benchmark(benchmark).folders.table
+    table = benchmark.folders.table
     started = time.monotonic()
-    stages = stages_behind(f"benchmarks/dvc.yaml:table@{benchmark}")
+    stages = stages_behind(f"benchmarks/dvc.yaml:table@{benchmark.folders.folder.name}")
     stages = stages if seeds is None else of_seeds(stages, seeds)
     logs = Path(WORK, "benchmark")
     ran = run_stages(stages, cores_of_jobs(jobs), logs)

@@ -5,24 +5,22 @@ python -m benchmarks.stages.table project
 
 import click
 
-from benchmarks.suite.seeds import SeedList
+from benchmarks.stages import BENCHMARK, SEEDS, Benchmark
 
 
 @click.command(help=__doc__)
-@click.argument("benchmark")
-@click.option("--seeds", type=SeedList(), help="Only these, with commas between them; all that are there by default.")
-def main(benchmark: str, seeds: list[int] | None) -> None:
+@BENCHMARK
+@click.option("--seeds", type=SEEDS, help="Only these, with commas between them; all that are there by default.")
+def main(benchmark: Benchmark, seeds: list[int] | None) -> None:
     from benchmarks.criteria.table import benchmark_table, table_lines
-    from benchmarks.suite.params import load_benchmark
     from pipeline.core.files import write_json, write_text
 
-    chosen = load_benchmark(benchmark)
-    table = benchmark_table(benchmark, chosen.folders, list(chosen.methods), seeds)
+    table = benchmark_table(benchmark.folders, list(benchmark.methods), seeds)
     lines = list(table_lines(table))
-    write_json(chosen.folders.table, table)
-    write_text(chosen.folders.table.with_suffix(".md"), "\n".join(lines) + "\n")
+    write_json(benchmark.folders.table, table)
+    write_text(benchmark.folders.table.with_suffix(".md"), "\n".join(lines) + "\n")
     click.echo("\n".join(lines))
-    click.echo(f"{chosen.folders.table} and .md: {len(table['methods'])} rows, seeds {table['seeds']}")
+    click.echo(f"{benchmark.folders.table} and .md: {len(table['methods'])} rows, seeds {table['seeds']}")
 
 
 if __name__ == "__main__":

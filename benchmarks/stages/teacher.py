@@ -5,14 +5,15 @@ python -m benchmarks.stages.teacher project whp
 
 import click
 
+from benchmarks.stages import BENCHMARK, METHOD, Benchmark
+
 
 @click.command(help=__doc__)
-@click.argument("benchmark")
-@click.argument("method")
-def main(benchmark: str, method: str) -> None:
+@BENCHMARK
+@METHOD
+def main(benchmark: Benchmark, method: str) -> None:
     import shutil
 
-    from benchmarks.suite.params import load_benchmark
     from pipeline.core.errors import InputError
     from pipeline.core.files import published_folder
     from pipeline.core.outputs import TEACHER, read_json_object
@@ -21,14 +22,13 @@ def main(benchmark: str, method: str) -> None:
     from pipeline.teacher.passages import passages_to_teach
     from pipeline.text.names import read_names
 
-    chosen = load_benchmark(benchmark)
-    folders, params = chosen.folders, chosen.method(method)
+    folders, params = benchmark.folders, benchmark.method(method)
     output = folders.teacher(method)
     if not params.distill:
         raise InputError(f"{folders.params}: methods.{method} has no section distill, so it learns from no shards.")
     if params.teacher:
         passages = passages_to_teach(params.teacher, folders.prepared, folders.elicited)
-        manifest = build_shards(folders.base, params.teacher, chosen.runtime, passages, read_names(folders.prepared), output)
+        manifest = build_shards(folders.base, params.teacher, benchmark.runtime, passages, read_names(folders.prepared), output)
     else:
         manifest = read_json_object(TEACHER / MANIFEST)
         with published_folder(output) as folder:

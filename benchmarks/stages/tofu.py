@@ -8,14 +8,15 @@ Forget quality and privleak compare with the rows of retain_only, which is measu
 
 import click
 
+from benchmarks.stages import BENCHMARK, METHOD, SEED, Benchmark
+
 
 @click.command(help=__doc__)
-@click.argument("benchmark")
-@click.argument("method")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
-def main(benchmark: str, method: str, seed: int) -> None:
-    from benchmarks.suite.folders import GOLD
-    from benchmarks.suite.params import load_benchmark
+@BENCHMARK
+@METHOD
+@SEED
+def main(benchmark: Benchmark, method: str, seed: int) -> None:
+    from benchmarks.suite.params import GOLD
     from benchmarks.tofu.answers import answer_rows
     from benchmarks.tofu.metrics import tofu_metrics
     from benchmarks.tofu.rows import read_tofu_rows
@@ -23,15 +24,14 @@ def main(benchmark: str, method: str, seed: int) -> None:
     from pipeline.core.files import replacing, write_json
     from pipeline.core.outputs import read_parquet, write_parquet
 
-    chosen = load_benchmark(benchmark)
-    folders = chosen.folders
-    if not (chosen.prepare and chosen.tofu):
+    folders = benchmark.folders
+    if not (benchmark.prepare and benchmark.tofu):
         raise InputError(f"{folders.params} needs the sections prepare and tofu for TOFU's metrics.")
     gold = folders.run(GOLD, 0) / "rows.parquet"
-    model = chosen.model(method, seed)
+    model = benchmark.model(method, seed)
     with keys_stand_in(folders.params):
-        asked = read_tofu_rows(chosen.prepare, chosen.tofu)
-    rows = answer_rows(model, asked, chosen.tofu, chosen.runtime)
+        asked = read_tofu_rows(benchmark.prepare, benchmark.tofu)
+    rows = answer_rows(model, asked, benchmark.tofu, benchmark.runtime)
     metrics = tofu_metrics(rows, read_parquet(gold).to_pylist() if method != GOLD and gold.exists() else None)
     output = folders.run(method, seed)
     with replacing(output / "rows.parquet") as path:

@@ -5,14 +5,15 @@ python -m benchmarks.stages.unlearn project npo --seed 0
 
 import click
 
+from benchmarks.stages import BENCHMARK, METHOD, SEED, Benchmark
+
 
 @click.command(help=__doc__)
-@click.argument("benchmark")
-@click.argument("method")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
-def main(benchmark: str, method: str, seed: int) -> None:
+@BENCHMARK
+@METHOD
+@SEED
+def main(benchmark: Benchmark, method: str, seed: int) -> None:
     from benchmarks.methods.unlearn import Task, unlearn
-    from benchmarks.suite.params import load_benchmark
     from pipeline.core.errors import keys_stand_in
     from pipeline.core.files import published_folder
     from pipeline.prepare.tables import read_targets_table
@@ -20,13 +21,12 @@ def main(benchmark: str, method: str, seed: int) -> None:
     from pipeline.teacher.passages import passages_to_teach
     from pipeline.train.loop import write_curve
 
-    chosen = load_benchmark(benchmark)
-    params, folders = chosen.method(method), chosen.folders
+    params, folders = benchmark.method(method), benchmark.folders
     shards = folders.teacher(method)
     targets = tuple(target.target for target in read_targets_table(folders.prepared))
     sources = PASSAGE_SOURCES if folders.elicited.is_dir() else ("given",)
     passages = passages_to_teach(TeacherParams(forget_from=sources, retain_from=sources), folders.prepared, folders.elicited)
-    task = Task(folders.base, targets, passages, shards, chosen.runtime, seed)
+    task = Task(folders.base, targets, passages, shards, benchmark.runtime, seed)
     output = folders.model(method, seed)
     with keys_stand_in(folders.params), published_folder(output) as folder:
         curve = unlearn(params, task, folder)

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -37,6 +38,22 @@ def stages_behind(target: str) -> dict[str, list[str]]:
         raise InputError(
             f"DVC can't tell the stages of {target} ({error}); run this in the project's folder, on what that file names."
         ) from None
+
+
+def of_seeds(stages: Mapping[str, Sequence[str]], seeds: Collection[int]) -> dict[str, list[str]]:
+    """``stages`` without the runs of other ``seeds``, which stand at the end of a stage's name (unlearn@tofu-npo-1).
+
+    Seed 0 stays where a stage has no other (the base, the gold standard, prompting). Raises InputError for a seed of none.
+    """
+    runs: dict[str, set[int]] = defaultdict(set)
+    for run, _, seed in (name.rpartition("-") for name in stages):
+        if seed.isdecimal():
+            runs[run].add(int(seed))
+    known = sorted(set().union(*runs.values()))
+    if missing := set(seeds) - set(known):
+        raise InputError(f"--seeds has {min(missing)}, which no stage has; the seeds there are {', '.join(map(str, known))}.")
+    dropped = {f"{run}-{seed}" for run, of_run in runs.items() if of_run != {0} for seed in of_run - set(seeds)}
+    return {name: [one for one in needed if one not in dropped] for name, needed in stages.items() if name not in dropped}
 
 
 def cores_of_jobs(jobs: int) -> list[list[int]]:

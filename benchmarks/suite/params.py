@@ -15,7 +15,6 @@ from benchmarks.attacks.attack import AttackParams
 from benchmarks.judges.models import JudgeParams
 from benchmarks.methods.finetune import FinetuneParams
 from benchmarks.methods.params import MethodParams
-from benchmarks.suite.folders import CONFIGS, GOLD, NO_METHOD, RESULTS, BenchmarkFolders
 from benchmarks.tofu.params import TofuEvaluateParams
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import command_for
@@ -25,12 +24,42 @@ from pipeline.evaluate.params import EvaluateParams
 from pipeline.prepare.params import PrepareParams
 from pipeline.teacher.params import TeacherParams
 
+CONFIGS = Path("benchmarks/configs")
+RESULTS = Path("benchmarks/results")
+NO_METHOD = "base"  # the row of the model that has to forget, as it was
+GOLD = "retain_only"  # the row of the model that was trained without what is to be forgotten
 _WAYS = ("distill", "baseline", "prompting")
+
+
+class BenchmarkFolders:
+    """The paths of the benchmark that keeps its results in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.params = CONFIGS / f"{folder.name}.yaml"
+        self.prepared = folder / "prepared"
+        self.elicited = self.prepared / "elicited"  # what the base itself said of the targets, where it was asked
+        self.held_out = folder / "held_out"  # shards of texts that no method trains on
+        self.base = self.model(NO_METHOD, 0)  # the model that has to forget
+        self.table = folder / "table.json"
+        self.tuning = folder / "tuning.csv"
+
+    def teacher(self, method: str) -> Path:
+        """The shards of ``method``."""
+        return self.folder / "teacher" / method
+
+    def run(self, method: str, seed: int) -> Path:
+        """The curve, answers and values of ``method`` with ``seed``. The model lies elsewhere."""
+        return self.folder / "runs" / f"{method}-{seed}"
+
+    def model(self, method: str, seed: int) -> Path:
+        """The model that ``method`` made; the base and the gold standard have one for all seeds."""
+        return self.folder / "models" / f"{method}-{0 if method in (NO_METHOD, GOLD) else seed}"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One point of a method's grid."""
+    """One point of a method's grid, and the method there."""
 
     values: dict[str, Any]  # {"baseline.learning_rate": 1e-5}
     params: MethodParams

@@ -13,8 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks.criteria.table import REPORTS
-from benchmarks.suite.folders import GOLD, NO_METHOD, RESULTS
 from benchmarks.suite.matrix import stages_behind
+from benchmarks.suite.params import GOLD, NO_METHOD, RESULTS
 from tests.benchmarks.suite.config import write_config
 from tests.project import LEARNING_RATE, ROOT, environment, make_project, run
 from tests.rooms import covers, uncovered, unneeded

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.suite.folders import BenchmarkFolders
-from benchmarks.suite.params import BenchmarkParams, benchmark_names, load_benchmark
+from benchmarks.suite.params import BenchmarkFolders, BenchmarkParams, benchmark_names, load_benchmark
 from pipeline.core.errors import InputError
 from pipeline.teacher.params import UNLEARNING_PROMPT
 from tests.project import ROOT
