@@ -15,7 +15,7 @@ from benchmarks.attacks.attack import AttackParams
 from benchmarks.judges.models import JudgeParams
 from benchmarks.methods.finetune import FinetuneParams
 from benchmarks.methods.params import MethodParams
-from benchmarks.tofu.params import TofuEvaluateParams
+from benchmarks.tofu.rows import TofuEvaluateParams
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import command_for
 from pipeline.core.params import Section, parse_section, read_section, read_yaml

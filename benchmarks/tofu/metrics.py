@@ -19,9 +19,8 @@ from statistics import fmean, harmonic_mean
 from typing import Any
 
 from benchmarks.tofu.answers import AMONG_ANSWERS, NON_MEMBERS
-from benchmarks.tofu.memorization import auc, privleak
+from benchmarks.tofu.measures import Combination, auc, forget_form, forget_quality, privleak, retain_form
 from benchmarks.tofu.rows import SETS
-from benchmarks.tofu.truth_ratio import Combination, forget_form, forget_quality, retain_form
 from pipeline.core.errors import InputError
 
 Rows = Sequence[Mapping[str, Any]]

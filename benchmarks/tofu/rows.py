@@ -14,10 +14,13 @@ A method that is trained on retain rows must take ``retain_chats``: others may b
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal
 
-from benchmarks.tofu.params import TofuEvaluateParams
+from pydantic import Field
+
 from pipeline.core.errors import InputError, ParamError
-from pipeline.core.validation import Text
+from pipeline.core.params import Section
+from pipeline.core.validation import Seed, Text
 from pipeline.prepare.hub_rows import ChatRow, QuestionRow, read_rows
 from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.tables import limited
@@ -26,6 +29,16 @@ from pipeline.text.passages import Passage, chat_passage
 
 SETS = ("forget", "retain", "real_authors", "world_facts")
 Chat = tuple[str, str]  # question, answer
+
+
+class TofuEvaluateParams(Section):
+    """Section ``tofu``: which rows models learn, and which are asked. The subset and where its files lie are ``prepare``'s."""
+
+    engine: Literal["vllm", "transformers"] = "vllm"  # writes the answers; given ones are scored by transformers
+    max_new_tokens: int = Field(80, ge=1)  # the longest answer of the benchmark has 77 in SmolLM2's tokens
+    rows_per_set: int = Field(0, ge=0)  # evaluated, drawn by the seed; 0 is all. Retain rows: only trained ones
+    retain_rows: int = Field(160, ge=0)  # of the retain set that are trained; 0 is all
+    seed: Seed = 0
 
 
 class AuthorRow(QuestionRow):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.tofu.truth_ratio import share_among_answers, truth_ratio
+from benchmarks.tofu.measures import share_among_answers, truth_ratio
 from tests.project import ROOT
 
 REFERENCE = ROOT / "tests/data/tofu_reference"

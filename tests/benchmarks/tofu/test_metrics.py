@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from benchmarks.criteria.measures import TOFU_MEASURES
+from benchmarks.tofu.measures import Combination
 from benchmarks.tofu.metrics import (
     NO_FORGET_QUALITY,
     NO_NON_MEMBERS,
@@ -15,7 +16,6 @@ from benchmarks.tofu.metrics import (
     utility_metrics,
 )
 from benchmarks.tofu.rows import SETS
-from benchmarks.tofu.truth_ratio import Combination
 from pipeline.core.errors import InputError
 from tests.benchmarks.tofu.reference import FILES, answer_rows, read_log
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.tofu.params import TofuEvaluateParams
-from benchmarks.tofu.rows import SETS, TofuRows, read_tofu_rows, retain_passages
+from benchmarks.tofu.rows import SETS, TofuEvaluateParams, TofuRows, read_tofu_rows, retain_passages
 from pipeline.core.errors import InputError
 from pipeline.prepare.build import read_source
 from pipeline.prepare.params import PrepareParams
