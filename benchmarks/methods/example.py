@@ -1,14 +1,12 @@
 """A sequence to learn from: what the model reads, and which of its tokens are learnt."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+from transformers import PreTrainedTokenizerBase
 
 from pipeline.core.errors import InputError
 from pipeline.text.chat import answer_tokens
-
-if TYPE_CHECKING:
-    import numpy as np
-    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -20,19 +18,12 @@ class Example:
     kind: Literal["forget", "retain"] = "retain"
 
     @property
-    def positions(self) -> "np.ndarray":
-        """Index of the token before each learnt one."""
-        import numpy as np
-
-        return np.arange(self.start - 1, len(self.input_ids) - 1)
-
-    @property
     def learnt(self) -> int:
         """How many tokens are learnt or scored."""
         return len(self.input_ids) - self.start
 
 
-def ended_answer(tokenizer: "PreTrainedTokenizerBase", question: str, answer: str) -> Example:
+def ended_answer(tokenizer: PreTrainedTokenizerBase, question: str, answer: str) -> Example:
     """``question`` asked through the chat template, and ``answer`` from ``start`` on, ended by the end-of-sequence token.
 
     TOFU's released code learns and scores an answer with that token after it (Maini et al., 2024): a model that never learnt it

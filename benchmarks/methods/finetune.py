@@ -8,24 +8,17 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import Field
+import numpy as np
+import torch
 
 from benchmarks.methods.example import Example, ended_answer
+from benchmarks.methods.params import FinetuneParams
 from pipeline.core.batching import batches
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.text.tokenizer import load_tokenizer
 from pipeline.train.loop import Curve, train
-from pipeline.train.params import TrainParams
-from pipeline.train.student import Student, next_logprobs, open_student
-
-
-class FinetuneParams(TrainParams):
-    """Section ``finetune``. The seed is an argument of the training, since two models of one seed are compared."""
-
-    learning_rate: float = Field(5e-4, gt=0, le=1)
-    epochs: int = Field(4, ge=1)
-    passages_per_step: int = Field(4, ge=1)  # questions with their answers
+from pipeline.train.student import Positions, Sequences, Student, ValuesAt, next_logprobs, open_student
 
 
 def finetune(
@@ -72,15 +65,17 @@ class Answers:
             yield order[start : start + self._size]
 
     def accumulate(self, student: Student, step: Sequence[Example], runtime: RuntimeParams) -> dict[str, float]:
-        import torch
-
         total = sum(example.learnt for example in step)
         loss = 0.0
         for batch in batches([len(example.input_ids) for example in step], runtime.micro_batch_tokens):
             part = [step[index] for index in batch]
-            next_T = torch.tensor([token for one in part for token in one.input_ids[one.start :]], device=student.device)
-            weight_T = torch.full((len(next_T),), -1 / total, device=student.device)
-            sequences, positions = [one.input_ids for one in part], [one.positions for one in part]
-            logprob_T = student.backward(sequences, positions, next_logprobs(next_T), weight_T, runtime.logit_chunk)
-            loss -= float(logprob_T.sum())
+            weight_T = torch.full((sum(example.learnt for example in part),), -1 / total, device=student.device)
+            loss -= float(student.backward(*learnt_logprobs(part, student.device), weight_T, runtime.logit_chunk).sum())
         return {"loss": loss / total}
+
+
+def learnt_logprobs(examples: Sequence[Example], device: str) -> tuple[Sequences, Positions, ValuesAt]:
+    """Sequences, positions and values as Student takes them: the log-probabilities of the learnt tokens."""
+    next_T = torch.tensor([token for example in examples for token in example.input_ids[example.start :]], device=device)
+    positions = [np.arange(example.start - 1, len(example.input_ids) - 1) for example in examples]
+    return [example.input_ids for example in examples], positions, next_logprobs(next_T)

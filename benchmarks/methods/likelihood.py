@@ -6,10 +6,14 @@ Shapes: S sequences of an optimizer step, B of a micro-batch, T learnt tokens of
 import math
 import random
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import torch
+from transformers import PreTrainedTokenizerBase
 
 from benchmarks.methods.equations import equation_of
 from benchmarks.methods.example import Example
+from benchmarks.methods.finetune import learnt_logprobs
 from benchmarks.methods.params import BaselineParams
 from pipeline.core.batching import batches
 from pipeline.core.errors import InputError
@@ -18,17 +22,12 @@ from pipeline.teacher.params import TeacherParams
 from pipeline.teacher.passages import group_sentences
 from pipeline.teacher.rendering import passage_prefix, render
 from pipeline.text.passages import Passage
-from pipeline.train.student import Student, ValuesAt, next_logprobs
+from pipeline.train.student import Student
 
-if TYPE_CHECKING:
-    import numpy as np
-    import torch
-    from transformers import PreTrainedTokenizerBase
-
-Terms = Callable[["torch.Tensor"], "torch.Tensor"]  # sequences' summed log-probabilities [B] to their part of the loss
+Terms = Callable[[torch.Tensor], torch.Tensor]  # sequences' summed log-probabilities [B] to their part of the loss
 
 
-def make_examples(tokenizer: "PreTrainedTokenizerBase", passages: Sequence[Passage], params: BaselineParams) -> list[Example]:
+def make_examples(tokenizer: PreTrainedTokenizerBase, passages: Sequence[Passage], params: BaselineParams) -> list[Example]:
     """``passages`` (sentences, chats and retain texts, as prepared) as examples, forget ones first.
 
     As in the teacher: a forget document is grouped by ``sentences_per_passage`` and stands once after each prompt, a retain
@@ -97,8 +96,6 @@ class Likelihood:
         return [[*forget[step * size : (step + 1) * size], *dealt[step]] for step in range(count)]
 
     def accumulate(self, student: Student, step: Sequence[int], runtime: RuntimeParams) -> dict[str, float]:
-        import torch
-
         examples = [self._examples[index] for index in step]
         tokens_S = torch.tensor([example.learnt for example in examples], device=student.device)
         forget_S = torch.tensor([example.kind == "forget" for example in examples], device=student.device)
@@ -108,7 +105,7 @@ class Likelihood:
         loss = torch.zeros((), device=student.device)
         for batch in batches([len(example.input_ids) for example in examples], runtime.micro_batch_tokens):
 
-            def terms(logprob_B: "torch.Tensor", batch: list[int] = batch) -> "torch.Tensor":
+            def terms(logprob_B: torch.Tensor, batch: list[int] = batch) -> torch.Tensor:
                 of_batch = self._equation.terms(logprob_B, tokens_S[batch], forget_S[batch], reference_S[batch])
                 return (of_batch * share_S[batch]).sum()
 
@@ -121,13 +118,11 @@ class Likelihood:
         }
         return {"loss": float(loss), **nll}
 
-    def _add_gradient(self, student: Student, examples: Sequence[Example], terms: Terms, logit_chunk: int) -> "torch.Tensor":
+    def _add_gradient(self, student: Student, examples: Sequence[Example], terms: Terms, logit_chunk: int) -> torch.Tensor:
         """Add the gradient of ``terms``, a function of the sequences' summed log-probabilities [B]; returns these."""
-        import torch
-
         counts = [example.learnt for example in examples]
 
-        def weights(logprob_T: "torch.Tensor") -> "torch.Tensor":
+        def weights(logprob_T: torch.Tensor) -> torch.Tensor:
             """The loss's derivative by each token's log-probability: that by the sum of its sequence."""
             with torch.enable_grad():
                 logprob_B = _summed(logprob_T, counts).requires_grad_()
@@ -135,12 +130,12 @@ class Likelihood:
             return torch.repeat_interleave(slope_B, torch.tensor(counts, device=slope_B.device))
 
         known = weights(torch.zeros(sum(counts), device=student.device)) if self._equation.linear else weights
-        return _summed(student.backward(*_learnt(examples, student.device), known, logit_chunk), counts)
+        return _summed(student.backward(*learnt_logprobs(examples, student.device), known, logit_chunk), counts)
 
 
-def sequence_logprobs(student: Student, examples: Sequence[Example], logit_chunk: int) -> "torch.Tensor":
+def sequence_logprobs(student: Student, examples: Sequence[Example], logit_chunk: int) -> torch.Tensor:
     """Summed log-probability of each example's learnt tokens, float32 [B], without gradient or dropout."""
-    logprob_T = student.values(*_learnt(examples, student.device), logit_chunk)
+    logprob_T = student.values(*learnt_logprobs(examples, student.device), logit_chunk)
     return _summed(logprob_T, [example.learnt for example in examples])
 
 
@@ -158,16 +153,6 @@ def reference_logprobs(student: Student, examples: Sequence[Example], runtime: R
     return reference
 
 
-def _summed(values_T: "torch.Tensor", counts: Sequence[int]) -> "torch.Tensor":
+def _summed(values_T: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
     """Sums by sequence, [B]. By slices: adding by index is not deterministic on CUDA."""
-    import torch
-
     return torch.stack([part.sum() for part in values_T.split(list(counts))])
-
-
-def _learnt(examples: Sequence[Example], device: str) -> "tuple[list[tuple[int, ...]], list[np.ndarray], ValuesAt]":
-    """Sequences, positions and values as Student takes them: the log-probabilities of the learnt tokens."""
-    import torch
-
-    next_T = torch.tensor([token for example in examples for token in example.input_ids[example.start :]], device=device)
-    return [example.input_ids for example in examples], [example.positions for example in examples], next_logprobs(next_T)

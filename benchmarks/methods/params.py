@@ -1,4 +1,4 @@
-"""The sections of a method: what trains it, or its system prompt."""
+"""The sections of a method, what trains it or its system prompt, and that of the model which has something to forget."""
 
 from pathlib import Path
 from typing import Self
@@ -12,6 +12,14 @@ from pipeline.train.params import TrainParams
 
 # Each is a file.
 EQUATIONS = tuple(sorted(path.stem for path in Path(__file__).with_name("equations").glob("[!_]*.py")))
+
+
+class FinetuneParams(TrainParams):
+    """Section ``finetune``. The seed is an argument of the training, since two models of one seed are compared."""
+
+    learning_rate: float = Field(5e-4, gt=0, le=1)
+    epochs: int = Field(4, ge=1)
+    passages_per_step: int = Field(4, ge=1)  # questions with their answers
 
 
 class BaselineParams(TrainParams):

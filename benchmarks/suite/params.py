@@ -13,8 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 from benchmarks.attacks.attack import AttackParams
 from benchmarks.judges.models import JudgeParams
-from benchmarks.methods.finetune import FinetuneParams
-from benchmarks.methods.params import MethodParams
+from benchmarks.methods.params import FinetuneParams, MethodParams
 from benchmarks.tofu.rows import TofuEvaluateParams
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import command_for

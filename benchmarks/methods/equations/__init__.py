@@ -10,12 +10,12 @@ Shapes: B sequences of a micro-batch, F forget sequences of it, S sequences of a
 
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
 
 from benchmarks.methods.params import BaselineParams
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Equation(ABC):
@@ -31,10 +31,10 @@ class Equation(ABC):
         self.retain_weight = params.retain_weight if self.has_retain_term else 0.0
 
     @abstractmethod
-    def forget_terms(self, logprob_F: "Tensor", tokens_F: "Tensor", reference_F: "Tensor") -> "Tensor":
+    def forget_terms(self, logprob_F: Tensor, tokens_F: Tensor, reference_F: Tensor) -> Tensor:
         """The forget sequences' terms [F], before the mean: summed over a sequence's tokens where the mean is over tokens."""
 
-    def terms(self, logprob_B: "Tensor", tokens_B: "Tensor", forget_B: "Tensor", reference_B: "Tensor") -> "Tensor":
+    def terms(self, logprob_B: Tensor, tokens_B: Tensor, forget_B: Tensor, reference_B: Tensor) -> Tensor:
         """The term of each sequence, float32 [B].
 
         ``logprob_B``: summed log-probability of a sequence's learnt tokens, with its gradient; ``tokens_B``: how many they
@@ -45,10 +45,8 @@ class Equation(ABC):
         terms_B[forget_B] = self.forget_terms(logprob_B[forget_B], tokens_B[forget_B], reference_B[forget_B])
         return terms_B
 
-    def shares(self, tokens_S: "Tensor", forget_S: "Tensor") -> "Tensor":
+    def shares(self, tokens_S: Tensor, forget_S: Tensor) -> Tensor:
         """What each sequence's term is multiplied by in the loss of its step, which is the sum of these, float32 [S]."""
-        import torch
-
         sizes_S = tokens_S.float()
         if self.forget_mean == "sequences":
             sizes_S = torch.where(forget_S, torch.ones_like(sizes_S), sizes_S)

@@ -14,12 +14,9 @@ Token mean: as OpenUnlearning and the code of TOFU do (the cross entropy of a ba
 sequence; the optimizer, which is invariant to the scale of the loss, sees no difference but in how sequences weigh.
 """
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from benchmarks.methods.equations import Equation
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class GradientAscent(Equation):
@@ -29,5 +26,5 @@ class GradientAscent(Equation):
     has_retain_term = False
     forget_mean = "tokens"
 
-    def forget_terms(self, logprob_F: "Tensor", tokens_F: "Tensor", reference_F: "Tensor") -> "Tensor":
+    def forget_terms(self, logprob_F: Tensor, tokens_F: Tensor, reference_F: Tensor) -> Tensor:
         return logprob_F

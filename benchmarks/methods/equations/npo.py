@@ -16,12 +16,10 @@ Sequence mean over summed log-probabilities: as the paper and OpenUnlearning do;
 So at the start the forget term pulls |y| times as hard as gradient difference's at the same ``retain_weight``.
 """
 
-from typing import TYPE_CHECKING
+from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from benchmarks.methods.equations import Equation
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 BETA = 0.1  # of the paper's TOFU runs, and of OpenUnlearning
 
@@ -32,8 +30,6 @@ class NegativePreference(Equation):
     needs_reference = True
     forget_mean = "sequences"
 
-    def forget_terms(self, logprob_F: "Tensor", tokens_F: "Tensor", reference_F: "Tensor") -> "Tensor":
-        from torch.nn.functional import logsigmoid
-
+    def forget_terms(self, logprob_F: Tensor, tokens_F: Tensor, reference_F: Tensor) -> Tensor:
         beta = self.params.beta or BETA
         return -2 / beta * logsigmoid(-beta * (logprob_F - reference_F))

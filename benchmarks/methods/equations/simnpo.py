@@ -14,12 +14,10 @@ Sequence mean of a mean over tokens: as the paper and OpenUnlearning do. The sig
 OpenUnlearning and in the authors' code the margin stands inside the bracket, beta x (NLL / |y| - delta): gamma = beta x delta.
 """
 
-from typing import TYPE_CHECKING
+from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from benchmarks.methods.equations import Equation
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 BETA = 4.5  # of the authors' run on TOFU forget10, and of OpenUnlearning
 
@@ -29,8 +27,6 @@ class SimpleNegativePreference(Equation):
 
     forget_mean = "sequences"
 
-    def forget_terms(self, logprob_F: "Tensor", tokens_F: "Tensor", reference_F: "Tensor") -> "Tensor":
-        from torch.nn.functional import logsigmoid
-
+    def forget_terms(self, logprob_F: Tensor, tokens_F: Tensor, reference_F: Tensor) -> Tensor:
         beta = self.params.beta or BETA
         return -2 / beta * logsigmoid(-beta * logprob_F / tokens_F - self.params.gamma)

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.criteria.gap import teacher_kl
 from benchmarks.criteria.held_out import held_out_passages
-from benchmarks.methods.prompting import write_prompted
+from benchmarks.methods.unlearn import write_prompted
 from pipeline.core.runtime import RuntimeParams
 from pipeline.shards.reader import read_shard, shard_paths
 from pipeline.teacher.build import build_shards

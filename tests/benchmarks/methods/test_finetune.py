@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from benchmarks.methods.example import Example, ended_answer
-from benchmarks.methods.finetune import Answers, FinetuneParams, finetune
+from benchmarks.methods.finetune import Answers, finetune
+from benchmarks.methods.params import FinetuneParams
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.transformers_engine import TransformersEngine

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.methods.params import MethodParams, PromptingParams
-from benchmarks.methods.prompting import with_system_prompt
-from benchmarks.methods.unlearn import Task, unlearn
+from benchmarks.methods.unlearn import Task, unlearn, with_system_prompt
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.teacher.params import UNLEARNING_PROMPT
