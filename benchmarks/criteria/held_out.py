@@ -1,4 +1,4 @@
-"""Texts about the targets that no method trains on, for the interventional gap (see ``gap``).
+"""Texts about the targets that no method trains on, for the interventional gap (see ``run``).
 
 The forget questions with their right answers, and the documents that a target holds out (``held_out_documents``), sentence by
 sentence, as answers to a request to tell of it.

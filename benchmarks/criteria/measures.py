@@ -1,6 +1,6 @@
 """What is measured of a method, by criterion: where each number stands, and which way is better.
 
-Liu et al. (2024), section 4.1, has five criteria; the interventional gap is ours (see ``gap``). Raw values always; bars
+Liu et al. (2024), section 4.1, has five criteria; the interventional gap is ours (see ``run``). Raw values always; bars
 divide by the best method's, as the paper's figure does.
 """
 

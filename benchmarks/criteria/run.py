@@ -1,4 +1,10 @@
-"""All that is measured of one model in one benchmark: answers, the judge's ratings, attacks, and the interventional gap."""
+"""All that is measured of one model in one benchmark: answers, the judge's ratings, attacks, and the interventional gap.
+
+    gap = KL(averaged teacher || student) / KL(averaged teacher || base)
+
+on texts that no method trains on. The averaged teacher is the estimate of P(Y | do(X)) (Liu et al., 2024, equations 3 and 4). A
+student that reached it has a gap of 0, one that forgot nothing 1; one that was wrecked may be far above 1. It needs no judge.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,22 +12,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.attacks.attack import Attack, attack_all
 from benchmarks.attacks.many_shot import draw_shots, many_shot
 from benchmarks.attacks.soft_embedding import soft_embedding
-from benchmarks.criteria.gap import teacher_kl
 from benchmarks.criteria.measures import MEASURES, Measure, counts_of, floors_of, values_of
 from benchmarks.judges.rate import rate_answers
 from benchmarks.suite.params import NO_METHOD, BenchmarkParams
+from pipeline.core.batching import batches, padded
 from pipeline.core.errors import InputError
-from pipeline.core.runtime import RuntimeParams, free_memory
+from pipeline.core.outputs import read_parquet
+from pipeline.core.runtime import RuntimeParams, free_memory, pick_device
+from pipeline.distill.loss import bucketed_kl
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.evaluate.ask import ask
+from pipeline.model.folder import load_model
 from pipeline.prepare.tables import read_question_rows
-from pipeline.shards.reader import check_same_model
-from pipeline.text.chat import answer_tokens
+from pipeline.shards.reader import check_same_model, read_shard, shard_paths
+from pipeline.text.chat import answer_tokens, question_prefix
 from pipeline.text.names import read_names
-from pipeline.text.tokenizer import load_tokenizer
+from pipeline.text.tokenizer import load_tokenizer, tokenize
 
 _WHY_LEFT_OUT = {
     "probability": "no question of this split has wrong answers",
@@ -73,6 +84,36 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int) -> tuple[list[di
         "floors": {key: round(value, 6) for key, value in floors_of(rows).items()},
         "judge": {"judge": benchmark.judge.judge, **counts},
     }
+
+
+def teacher_kl(model: Path, shards: Path, runtime: RuntimeParams) -> float:
+    """Mean KL(teacher || model) in nats over the positions of ``shards``, each read after the model's own chat prefix.
+
+    Raises InputError where the shards have no position, and there is nothing to take a mean of.
+    """
+    device = pick_device(runtime.device)
+    network = load_model(model, device)
+    tokenizer = load_tokenizer(model)
+    rows = read_parquet(shards / "passages.parquet").to_pylist()
+    prefixes = [tokenize(tokenizer, question_prefix(tokenizer, row["question"]))[0] for row in rows]
+    inputs = [[*prefix, *row["input_ids"][row["prefix_length"] :]] for prefix, row in zip(prefixes, rows, strict=True)]
+    targets = [one for path in shard_paths(shards) for one in read_shard(path) if len(one.positions)]
+    if not targets:
+        raise InputError(f"{shards}: no held-out text has a trained position; write longer answers or held_out_documents.")
+    total, count = 0.0, 0
+    with torch.inference_mode():
+        for batch in batches([len(inputs[one.passage]) for one in targets], runtime.micro_batch_tokens):
+            chosen = [targets[index] for index in batch]
+            ids_BL, mask_BL = padded([inputs[one.passage] for one in chosen], device)
+            logits_BLV = network(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False).logits
+            for row, one in enumerate(chosen):
+                shift = len(prefixes[one.passage]) - rows[one.passage]["prefix_length"]
+                positions_T = torch.from_numpy(one.positions.astype("int64") + shift).to(device)
+                kept = (one.ids.astype("int64"), one.logprobs, one.tail_logprob)
+                ids_TK, logprobs_TK, tail_T = (torch.tensor(values, device=device) for values in kept)
+                total += float(bucketed_kl(logits_BLV[row, positions_T], ids_TK, logprobs_TK, tail_T).sum())
+                count += len(one.positions)
+    return total / count
 
 
 def base_losses(base: Path, rows: Sequence[Mapping[str, Any]], runtime: RuntimeParams) -> list[float | None]:
