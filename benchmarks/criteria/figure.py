@@ -1,14 +1,13 @@
 """The methods in one picture: how much each has forgotten, against how much of everything else it has kept."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import altair as alt
 
 from benchmarks.criteria.table import over_seeds
 from benchmarks.suite.params import NO_METHOD
 from pipeline.core.errors import InputError
-
-if TYPE_CHECKING:
-    import altair as alt
 
 FORGET = "efficacy.probability"
 KEPT = ("utility.hard_probability", "utility.general_probability")
@@ -73,10 +72,8 @@ def _label(method: str) -> Label:
     return LABELS.get(method, Label(method.replace("_", " ")))
 
 
-def methods_chart(table: Mapping[str, Any]) -> "alt.LayerChart":
+def methods_chart(table: Mapping[str, Any]) -> alt.LayerChart:
     """``method_points`` with their names and intervals, and the floor as a line."""
-    import altair as alt
-
     points = method_points(table)
     left = min(point["x_low"] for point in points) // 10 * 10
     right = max(110.0, *(point["x_high"] for point in points))

@@ -8,50 +8,45 @@ reports.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from benchmarks.methods.unlearn import Task, unlearn
 from benchmarks.suite.params import BenchmarkParams
 from pipeline.core.errors import InputError
 from pipeline.core.files import files_fingerprint, json_fingerprint, write_text
-from pipeline.core.runtime import RuntimeParams
 from pipeline.evaluate.ask import ask
-from pipeline.evaluate.params import EvaluateParams
 from pipeline.model.folder import model_fingerprint
 from pipeline.prepare.tables import SPLITS, read_question_rows
-from pipeline.text.names import CounterfactualName, read_names
+from pipeline.text.names import read_names
 from pipeline.text.passages import read_passages
-
-if TYPE_CHECKING:
-    import polars as pl
 
 ENOUGH = 0.75
 SPEAKS = 0.75
-COLUMNS = ("method", "setting", *SPLITS, "forgotten", "kept", "distinct_4grams", "steps", "fingerprint")
+SCHEMA = {
+    **dict.fromkeys(("method", "setting"), pl.String),
+    **dict.fromkeys((*SPLITS, "forgotten", "kept", "distinct_4grams"), pl.Float64),
+    "steps": pl.Int64,
+    "fingerprint": pl.String,
+}
 Row = dict[str, Any]
 
 
-def question_means(
-    model: Path,
-    questions: Sequence[dict[str, Any]],
-    names: Mapping[str, Sequence[CounterfactualName]],
-    params: EvaluateParams,
-    runtime: RuntimeParams,
-    *,
-    with_floor: bool = False,
-) -> dict[str, float]:
-    """Means of what the model in ``model`` makes of the questions.
+def question_means(benchmark: BenchmarkParams, model: Path, *, with_floor: bool = False) -> dict[str, float]:
+    """Means of what the model in ``model`` makes of the benchmark's questions.
 
     By split the probability of the right answer, over the questions that have wrong ones; ``distinct_4grams`` of the forget
     answers; and ``floor``, the forget questions' probability about invented names, when ``with_floor``.
     """
-    plain = [{**question, "paraphrased_question": None} for question in questions]
-    alone = params.changed(engine="transformers", consistency_samples=0)
-    rows = ask(model, plain, names, alone, runtime, with_floor=with_floor)
+    prepared = benchmark.folders.prepared
+    plain = [{**question, "paraphrased_question": None} for question in read_question_rows(prepared)]
+    alone = benchmark.evaluate.changed(engine="transformers", consistency_samples=0)
+    rows = ask(model, plain, read_names(prepared), alone, benchmark.runtime, with_floor=with_floor)
     forget = [row for row in rows if row["split"] == "forget"]
     values = {split: [row["probability"] for row in rows if row["split"] == split] for split in SPLITS}
     values["distinct_4grams"] = [row["distinct_4grams"] for row in forget]
@@ -66,15 +61,14 @@ def tune(benchmark: BenchmarkParams, method: str, seed: int) -> Iterator[Row]:
     A row that stands there with the fingerprint of what determines it (parameters, seed, model, texts, shards) is not measured
     again. Raises InputError when a split that settings are compared by is missing, or there is nothing to forget.
     """
-    folders, evaluate, runtime = benchmark.folders, benchmark.evaluate, benchmark.runtime
+    folders, shards = benchmark.folders, benchmark.folders.teacher(method)
     known = read_rows(folders.tuning)
-    questions, names = read_question_rows(folders.prepared), read_names(folders.prepared)
-    passages, shards = read_passages(folders.prepared), folders.teacher(method)
-    compared = {question["split"] for question in questions if question["wrong_answers"]}
+    targets, passages = tuple(read_names(folders.prepared)), read_passages(folders.prepared)
+    compared = {question["split"] for question in read_question_rows(folders.prepared) if question["wrong_answers"]}
     for split in SPLITS:
         if split not in compared:
             raise InputError(f"{folders.prepared}: no {split} question has wrong answers, by which tuning compares; give some.")
-    base = question_means(folders.base, questions, names, evaluate, runtime, with_floor=True)
+    base = question_means(benchmark, folders.base, with_floor=True)
     lowest = base["floor"]
     if base["forget"] <= lowest:
         raise InputError(
@@ -82,7 +76,7 @@ def tune(benchmark: BenchmarkParams, method: str, seed: int) -> Iterator[Row]:
             "on others, of whom there is something to forget."
         )
     prepared = files_fingerprint(folders.prepared, ("*.parquet",))
-    inputs = [seed, model_fingerprint(folders.base), prepared, evaluate.max_new_tokens]
+    inputs = [seed, model_fingerprint(folders.base), prepared, benchmark.evaluate.max_new_tokens]
     for setting in benchmark.settings[method]:
         values = json.dumps(setting.values, sort_keys=True)
         shards_read = files_fingerprint(shards, ("*.parquet",)) if setting.params.distill else ""
@@ -90,9 +84,9 @@ def tune(benchmark: BenchmarkParams, method: str, seed: int) -> Iterator[Row]:
         row = next((row for row in known if (row["method"], row["fingerprint"]) == (method, fingerprint)), None)
         if row is None:
             with TemporaryDirectory() as folder:
-                task = Task(folders.base, tuple(names), passages, shards, runtime, seed)
+                task = Task(folders.base, targets, passages, shards, benchmark.runtime, seed)
                 steps = len(unlearn(setting.params, task, Path(folder)))
-                after = question_means(Path(folder), questions, names, evaluate, runtime)
+                after = question_means(benchmark, Path(folder))
             row = {
                 "method": method,
                 "setting": values,
@@ -120,12 +114,10 @@ def read_rows(file: Path) -> list[Row]:
 
     Raises InputError for a file that is no such table.
     """
-    import polars as pl
-
     if not file.exists():
         return []
     try:
-        return pl.read_csv(file, columns=COLUMNS, schema_overrides=_schema()).to_dicts()
+        return pl.read_csv(file, columns=list(SCHEMA), schema_overrides=SCHEMA).to_dicts()
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"{file} is no table of settings ({reason}); bring it back from git, or move it away.") from None
@@ -133,13 +125,4 @@ def read_rows(file: Path) -> list[Row]:
 
 def write_rows(file: Path, rows: Sequence[Row]) -> None:
     """Write ``rows``, a method's one after another."""
-    import polars as pl
-
-    write_text(file, pl.DataFrame(sorted(rows, key=lambda row: row["method"]), schema=_schema()).write_csv())
-
-
-def _schema() -> "dict[str, pl.DataType | type[pl.DataType]]":
-    import polars as pl
-
-    types = {"steps": pl.Int64, **dict.fromkeys(("method", "setting", "fingerprint"), pl.String)}
-    return {column: types.get(column, pl.Float64) for column in COLUMNS}
+    write_text(file, pl.DataFrame(sorted(rows, key=lambda row: row["method"]), schema=SCHEMA).write_csv())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.suite.params import load_benchmark
-from benchmarks.suite.tuning import COLUMNS, pick, read_rows, tune, write_rows
+from benchmarks.suite.tuning import SCHEMA, pick, read_rows, tune, write_rows
 from pipeline.core.errors import InputError
 from pipeline.prepare.build import prepare
 from tests.project import LEARNING_RATE, ROOT, make_project
@@ -42,7 +42,7 @@ def test_where_none_speaks_the_rule_is_the_same_among_all() -> None:
     assert pick([row(0.9, 0.5, 0.0), row(0.8, 0.6, 0.1), row(0.5, 1.0, 0.2)]) == row(0.8, 0.6, 0.1)
 
 
-@pytest.mark.parametrize("text", ["method,setting\nnpo,{}\n", ",".join(COLUMNS) + "\nnpo,{},half,0,0,0,0,0,1,f\n"])
+@pytest.mark.parametrize("text", ["method,setting\nnpo,{}\n", ",".join(SCHEMA) + "\nnpo,{},half,0,0,0,0,0,1,f\n"])
 def test_a_file_that_is_no_table_of_settings_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "tuning.csv").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"tuning\.csv is no table of settings"):
@@ -50,7 +50,7 @@ def test_a_file_that_is_no_table_of_settings_is_told(tmp_path: Path, text: str) 
 
 
 def test_a_value_that_was_not_measured_is_none(tmp_path: Path) -> None:
-    (tmp_path / "tuning.csv").write_text(",".join(COLUMNS) + "\nnpo,{},0.5,0,0,0.1,1,,34,f\n", encoding="utf-8")
+    (tmp_path / "tuning.csv").write_text(",".join(SCHEMA) + "\nnpo,{},0.5,0,0,0.1,1,,34,f\n", encoding="utf-8")
     (row,) = read_rows(tmp_path / "tuning.csv")
     assert row["distinct_4grams"] is None and row["steps"] == 34
 
