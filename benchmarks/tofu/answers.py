@@ -48,26 +48,6 @@ from pipeline.text.tokenizer import load_tokenizer, tokenize
 Pair = tuple[str, str]  # a question and one of its answers
 NON_MEMBERS = "non_members"
 AMONG_ANSWERS = ("real_authors", "world_facts")  # sets whose probability is a share among the answers
-COLUMNS = (
-    "set",  # forget, retain, real_authors, world_facts or non_members
-    "question",
-    "answer",
-    "response",  # greedy
-    "rouge_l_recall",  # of the answer in the response
-    "answer_loss",  # nats a token, as the next two
-    "paraphrased_loss",
-    "perturbed_losses",
-    "probability",  # exp(-answer_loss)
-    "probability_among_answers",  # real authors and world facts
-    "truth_ratio_geometric",  # wrong / right, as the next
-    "truth_ratio_arithmetic",
-    "extraction_strength",
-    "exact_memorization",
-    "loss_score",  # forget rows and non-members, as the next three
-    "zlib_score",
-    "min_k_score",
-    "min_k_plus_plus_score",
-)
 
 
 @dataclass(frozen=True)
@@ -85,7 +65,7 @@ class AnswerScore:
 
 
 def answer_rows(model: Path, rows: TofuRows, params: TofuEvaluateParams, runtime: RuntimeParams) -> list[dict[str, Any]]:
-    """A dict of ``COLUMNS`` for every row that is asked, then for every non-member; what does not apply is null.
+    """A dict for every row that is asked, then for every non-member, all with the same keys; what does not apply is null.
 
     Raises InputError for a model whose probabilities are not numbers, and where the engine can't be opened.
     """
@@ -104,39 +84,37 @@ def answer_rows(model: Path, rows: TofuRows, params: TofuEvaluateParams, runtime
         responses = [answer_text(tokenizer, ids) for ids in engine.generate(prompts, params.max_new_tokens)]
         bar.update(len(prompts))
     return [
-        *(_asked_row(name, row, answer, scores) for (name, row), answer in zip(asked, responses, strict=True)),
-        *(_row(NON_MEMBERS, pair, scores) for pair in rows.non_members),
+        *(_row(name, row, response, scores) for (name, row), response in zip(asked, responses, strict=True)),
+        *(_row(NON_MEMBERS, TofuRow(*pair, pair[1], ()), None, scores) for pair in rows.non_members),
     ]
 
 
-def _row(set_name: str, pair: Pair, scores: Mapping[Pair, AnswerScore]) -> dict[str, Any]:
-    """The columns that need the right answer alone; the others are null."""
-    score = scores[pair]
-    row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {"set": set_name, "question": pair[0], "answer": pair[1]}
-    row |= {"answer_loss": score.loss, "probability": float(np.exp(-score.loss))}
-    row["extraction_strength"] = extraction_strength(score.correct_T)
-    row["exact_memorization"] = exact_memorization(score.correct_T)
-    if score.moments_T:
-        row["loss_score"] = loss_score(score.logprobs)
-        row["zlib_score"] = zlib_score(score.logprobs, pair[1])
-        row["min_k_score"] = min_k_score(score.logprobs[:-1])
-        row["min_k_plus_plus_score"] = min_k_plus_plus_score(score.logprobs[:-1], *score.moments_T)
-    return row
-
-
-def _asked_row(set_name: str, asked: TofuRow, response: str, scores: Mapping[Pair, AnswerScore]) -> dict[str, Any]:
-    row = _row(set_name, (asked.question, asked.answer), scores)
+def _row(set_name: str, asked: TofuRow, response: str | None, scores: Mapping[Pair, AnswerScore]) -> dict[str, Any]:
+    """``response`` is None for what is not asked, a non-member: then nothing is said of other answers either."""
+    right, was_asked = scores[asked.question, asked.answer], response is not None
+    moments_T = right.moments_T
     paraphrased = scores[asked.question, asked.paraphrased_answer].loss
     wrong = [scores[asked.question, text].loss for text in asked.perturbed_answers]
-    row |= {"response": response, "rouge_l_recall": rouge_l_recall(asked.answer, response)}
-    row |= {"paraphrased_loss": paraphrased, "perturbed_losses": wrong}
-    if wrong:
-        row["truth_ratio_geometric"] = truth_ratio(paraphrased, wrong, "geometric")
-        row["truth_ratio_arithmetic"] = truth_ratio(paraphrased, wrong, "arithmetic")
-        if set_name in AMONG_ANSWERS:
-            row["probability_among_answers"] = share_among_answers(row["answer_loss"], wrong)
-    return row
+    return {
+        "set": set_name,  # forget, retain, real_authors, world_facts or non_members
+        "question": asked.question,
+        "answer": asked.answer,
+        "response": response,  # greedy
+        "rouge_l_recall": None if response is None else rouge_l_recall(asked.answer, response),  # of the answer in the response
+        "answer_loss": right.loss,  # nats a token, as the next two
+        "paraphrased_loss": paraphrased if was_asked else None,
+        "perturbed_losses": wrong if was_asked else None,
+        "probability": float(np.exp(-right.loss)),
+        "probability_among_answers": share_among_answers(right.loss, wrong) if wrong and set_name in AMONG_ANSWERS else None,
+        "truth_ratio_geometric": truth_ratio(paraphrased, wrong, "geometric") if wrong else None,  # wrong / right, as the next
+        "truth_ratio_arithmetic": truth_ratio(paraphrased, wrong, "arithmetic") if wrong else None,
+        "extraction_strength": extraction_strength(right.correct_T),
+        "exact_memorization": exact_memorization(right.correct_T),
+        "loss_score": loss_score(right.logprobs) if moments_T else None,  # of forget rows and non-members, as the next three
+        "zlib_score": zlib_score(right.logprobs, asked.answer) if moments_T else None,
+        "min_k_score": min_k_score(right.logprobs[:-1]) if moments_T else None,
+        "min_k_plus_plus_score": min_k_plus_plus_score(right.logprobs[:-1], *moments_T) if moments_T else None,
+    }
 
 
 def score_answers(

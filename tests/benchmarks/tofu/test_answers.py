@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from benchmarks.methods.example import ended_answer
-from benchmarks.tofu.answers import COLUMNS, answer_logprobs, answer_rows, score_answers
+from benchmarks.tofu.answers import answer_logprobs, answer_rows, score_answers
 from benchmarks.tofu.metrics import tofu_metrics
 from benchmarks.tofu.rows import TofuEvaluateParams, TofuRow, TofuRows, read_tofu_rows
 from pipeline.core.errors import InputError
@@ -129,6 +129,11 @@ def test_scores_of_each_answer(tiny_model: Path) -> None:
 
 RUNTIME = RuntimeParams(device="cpu")
 PARAMS = TofuEvaluateParams(engine="transformers", max_new_tokens=6, rows_per_set=3, retain_rows=20)
+COLUMNS = (
+    *("set", "question", "answer", "response", "rouge_l_recall", "answer_loss", "paraphrased_loss", "perturbed_losses"),
+    *("probability", "probability_among_answers", "truth_ratio_geometric", "truth_ratio_arithmetic"),
+    *("extraction_strength", "exact_memorization", "loss_score", "zlib_score", "min_k_score", "min_k_plus_plus_score"),
+)
 Result = tuple[list[dict[str, Any]], dict[str, Any]]
 
 
