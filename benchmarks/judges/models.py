@@ -5,6 +5,10 @@ client's work. Requests run in threads; replies are handed on in the caller's th
 fails for good no new one is sent, those in flight are waited for and handed on, and one sentence says what happened.
 
 Folder: through vLLM (or plain transformers), greedy, by the model's own chat template.
+
+Each has an ``identity``, all that could change a reply apart from the prompt, and gives the ``replies`` to prompts, at least
+one: each with its prompt's index, in any order, as soon as there is one. They raise InputError when they have to stop before
+the last.
 """
 
 import json
@@ -73,7 +77,7 @@ class EndpointModel:
         self.identity = json.dumps(["openai", self._url, *settings])
 
     def replies(self, prompts: Sequence[str]) -> Generator[tuple[int, str], None, None]:
-        """See Model.replies; a reply is empty where there was none. Raises InputError when the budget is spent too."""
+        """As above; a reply is empty where there was none. Raises InputError when the budget is spent too."""
         from openai import OpenAIError
 
         affordable = prompts[: self._params.budget] if self._params.budget else prompts
@@ -155,7 +159,7 @@ class LocalModel:
         self.identity = json.dumps([params.judge, *prints, params.max_new_tokens])
 
     def replies(self, prompts: Sequence[str]) -> Generator[tuple[int, str], None, None]:
-        """See Model.replies."""
+        """As above."""
         asked = [tokenize(self._tokenizer, question_prefix(self._tokenizer, prompt))[0] for prompt in prompts]
         longest = max(map(len, asked)) + self._params.max_new_tokens
         engine = open_engine(self._params.judge, self._folder, self._runtime, longest=longest, top_k=1)

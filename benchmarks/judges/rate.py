@@ -7,16 +7,17 @@ not the rating, so that ratings are always read by the present rules.
 """
 
 import sqlite3
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from diskcache import Cache, Disk, Timeout
 from diskcache.core import MODE_RAW
 
-from benchmarks.judges.models import JudgeParams
+from benchmarks.judges.models import EndpointModel, JudgeParams, LocalModel
 from benchmarks.judges.rubrics import SCALES, Item, parse_rating, read_rubrics, scaled
+from benchmarks.judges.rules import RulesJudge
 from pipeline.core.errors import InputError
 from pipeline.core.files import json_fingerprint, room_on_disk, work_folder
 from pipeline.core.progress import progress_bar
@@ -24,19 +25,6 @@ from pipeline.core.runtime import RuntimeParams
 
 # How good an answer is counts where the target is near; what it gives away, only where it should give nothing.
 RUBRICS_OF_SPLIT = {"forget": ("leak", "quality", "unavailable"), "hard_retain": ("quality",), "general_retain": ()}
-
-
-class Model(Protocol):
-    """A model that judges. ``identity`` is all that could change a reply, apart from the prompt."""
-
-    identity: str
-
-    def replies(self, prompts: Sequence[str]) -> Generator[tuple[int, str], None, None]:
-        """The reply to each of ``prompts`` (at least one) with its index, in any order, as soon as there is one.
-
-        Raises InputError when the model has to stop before the last prompt.
-        """
-        ...
 
 
 def rate_answers(
@@ -68,20 +56,16 @@ def rate_items(items: Sequence[Item], params: JudgeParams, runtime: RuntimeParam
     """
     ratings: list[float | None]
     if params.judge == "rules":
-        from benchmarks.judges.rules import RulesJudge
-
         rules = RulesJudge()
         ratings, asked = [float(rules.rating(item)) for item in items], len(items)
     else:
-        from benchmarks.judges.models import EndpointModel, LocalModel
-
-        model: Model = EndpointModel(params) if params.judge == "openai" else LocalModel(params, runtime)
+        model = EndpointModel(params) if params.judge == "openai" else LocalModel(params, runtime)
         ratings, asked = rate_cached(model, items, read_rubrics(), work_folder() / "ratings")
     return ratings, {"asked": asked, "cached": len(items) - asked, "unparsable": ratings.count(None)}
 
 
 def rate_cached(
-    model: Model, items: Sequence[Item], rubrics: Mapping[str, str], folder: Path
+    model: EndpointModel | LocalModel, items: Sequence[Item], rubrics: Mapping[str, str], folder: Path
 ) -> tuple[list[float | None], int]:
     """Ratings of ``items`` by the replies in ``folder``, and how many ``model`` was asked for; the same item is asked once.
 

@@ -16,6 +16,9 @@ from contextlib import suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
 from pipeline.core.errors import InputError
 from pipeline.core.progress import progress_bar
 
@@ -27,9 +30,6 @@ def stages_behind(target: str) -> dict[str, list[str]]:
 
     Raises InputError where DVC does not know ``target``.
     """
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
     try:
         with Repo() as repo:
             stages = sorted(repo.stage.collect(target, with_deps=True), key=lambda stage: stage.addressing)

@@ -72,7 +72,7 @@ def answer_rows(model: Path, rows: TofuRows, params: TofuEvaluateParams, runtime
     tokenizer = load_tokenizer(model)
     asked = [(name, row) for name in SETS for row in rows.questions[name]]
     members = [(row.question, row.answer) for row in rows.questions["forget"]]
-    pairs = [(row.question, text) for _, row in asked for text in (row.answer, row.paraphrased_answer, *row.perturbed_answers)]
+    pairs = [(row.question, text) for _, row in asked for text in (row.answer, row.paraphrased_answer, *row.perturbed_answer)]
     tokens = {pair: ended_answer(tokenizer, *pair) for pair in [*pairs, *rows.non_members]}
     prompts = [tokenize(tokenizer, question_prefix(tokenizer, row.question))[0] for _, row in asked]
     check_limits(model, longest=max(len(answer.input_ids) for answer in tokens.values()), top_k=0)
@@ -83,9 +83,10 @@ def answer_rows(model: Path, rows: TofuRows, params: TofuEvaluateParams, runtime
     with progress_bar(len(prompts), "answer", "write") as bar:
         responses = [answer_text(tokenizer, ids) for ids in engine.generate(prompts, params.max_new_tokens)]
         bar.update(len(prompts))
+    unasked = [TofuRow(question=question, answer=text, paraphrased_answer=text) for question, text in rows.non_members]
     return [
         *(_row(name, row, response, scores) for (name, row), response in zip(asked, responses, strict=True)),
-        *(_row(NON_MEMBERS, TofuRow(*pair, pair[1], ()), None, scores) for pair in rows.non_members),
+        *(_row(NON_MEMBERS, row, None, scores) for row in unasked),
     ]
 
 
@@ -94,7 +95,7 @@ def _row(set_name: str, asked: TofuRow, response: str | None, scores: Mapping[Pa
     right, was_asked = scores[asked.question, asked.answer], response is not None
     moments_T = right.moments_T
     paraphrased = scores[asked.question, asked.paraphrased_answer].loss
-    wrong = [scores[asked.question, text].loss for text in asked.perturbed_answers]
+    wrong = [scores[asked.question, text].loss for text in asked.perturbed_answer]
     return {
         "set": set_name,  # forget, retain, real_authors, world_facts or non_members
         "question": asked.question,

@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, harmonic_mean
 from typing import Any
 
+import numpy as np
+
 from benchmarks.tofu.answers import AMONG_ANSWERS, NON_MEMBERS
 from benchmarks.tofu.measures import Combination, auc, forget_form, forget_quality, privleak, retain_form
 from benchmarks.tofu.rows import SETS
@@ -58,9 +60,8 @@ def tofu_metrics(rows: Rows, retain_only: Rows | None) -> dict[str, Any]:
 def forget_metrics(rows: Rows) -> Metrics:
     """Means over the forget rows."""
     lacking = _lacking(rows, "forget")
-    metrics: Metrics = {}
-    for name in ("probability", "rouge_l_recall", "extraction_strength", "exact_memorization"):
-        metrics[f"forget_{name}" if name in ("probability", "rouge_l_recall") else name] = fmean(_column(rows, "forget", name))
+    metrics: Metrics = {f"forget_{name}": fmean(_column(rows, "forget", name)) for name in ("probability", "rouge_l_recall")}
+    metrics |= {name: fmean(_column(rows, "forget", name)) for name in ("extraction_strength", "exact_memorization")}
     for combination, suffix in SUFFIXES.items():
         ratios = _column(rows, "forget", f"truth_ratio_{combination}")
         metrics[f"forget_truth_ratio{suffix}"] = lacking or float(forget_form(ratios).mean())
@@ -69,15 +70,12 @@ def forget_metrics(rows: Rows) -> Metrics:
 
 def utility_metrics(rows: Rows) -> Metrics:
     """Both model utilities and the means they come from; of a set with a question without wrong answers, what needs none."""
-    import numpy as np
-
     metrics: Metrics = {}
     reasons = {split: _lacking(rows, split) for split in SPLITS}
     for split, lacking in reasons.items():
         metrics[f"{split}_rouge_l_recall"] = float(np.mean(_column(rows, split, "rouge_l_recall")))
         if split in AMONG_ANSWERS:
-            shares = _column(rows, split, "probability_among_answers")
-            metrics[f"{split}_probability"] = lacking or float(np.mean(shares))
+            metrics[f"{split}_probability"] = lacking or float(np.mean(_column(rows, split, "probability_among_answers")))
         else:
             metrics[f"{split}_probability"] = float(np.mean(_column(rows, split, "probability")))
         for combination, suffix in SUFFIXES.items():

@@ -41,20 +41,10 @@ class TofuEvaluateParams(Section):
     seed: Seed = 0
 
 
-class AuthorRow(QuestionRow):
-    """A row of the benchmark's own authors; those of real authors and world facts have no paraphrase."""
+class TofuRow(QuestionRow):
+    """A question that is asked. Its wrong answers (``perturbed_answer``) may be none: what rests on them is left out then."""
 
-    paraphrased_answer: Text
-
-
-@dataclass(frozen=True)
-class TofuRow:
-    """A question that is asked, with its right answer, the same in other words, and the wrong ones."""
-
-    question: str
-    answer: str
-    paraphrased_answer: str  # of real authors and world facts the answer itself, as the released code has it
-    perturbed_answers: tuple[str, ...]  # may be none: what rests on them is left out then
+    paraphrased_answer: Text  # of real authors and world facts the answer itself, as the released code has it
 
 
 @dataclass(frozen=True)
@@ -85,8 +75,8 @@ def read_tofu_rows(prepare: PrepareParams, params: TofuEvaluateParams) -> TofuRo
     count = params.retain_rows or len(retain_set)
     limit, retain_limit = params.rows_per_set, min(params.rows_per_set or count, count)
     questions = {
-        "forget": _questions(f"{subset}_perturbed", path, AuthorRow, limit, seed),
-        "retain": _questions("retain_perturbed", path, AuthorRow, retain_limit, seed),
+        "forget": _questions(f"{subset}_perturbed", path, TofuRow, limit, seed),
+        "retain": _questions("retain_perturbed", path, TofuRow, retain_limit, seed),
         "real_authors": _questions("real_authors_perturbed", path, QuestionRow, limit, seed),
         "world_facts": _questions("world_facts_perturbed", path, QuestionRow, limit, seed),
     }
@@ -140,8 +130,5 @@ def _questions(name: str, path: str, kind: type[QuestionRow], limit: int, seed: 
         if not all(row.perturbed_answer):
             raise InputError(f"{name}: the question {row.question!r} has an empty wrong answer; write it out or take it away.")
     return tuple(
-        TofuRow(
-            row.question, row.answer, row.paraphrased_answer if isinstance(row, AuthorRow) else row.answer, row.perturbed_answer
-        )
-        for row in rows
+        row if isinstance(row, TofuRow) else TofuRow(**row.model_dump() | {"paraphrased_answer": row.answer}) for row in rows
     )

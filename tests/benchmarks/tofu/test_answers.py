@@ -218,7 +218,7 @@ def pairs(result: Result, rows: TofuRows) -> list[tuple[TofuRow, dict[str, Any]]
 def test_losses_ratios_and_responses_of_every_row(result: Result, rows: TofuRows, oracle: Oracle) -> None:
     for asked, row in pairs(result, rows):
         losses = [
-            oracle.loss(asked.question, text) for text in (asked.answer, asked.paraphrased_answer, *asked.perturbed_answers)
+            oracle.loss(asked.question, text) for text in (asked.answer, asked.paraphrased_answer, *asked.perturbed_answer)
         ]
         right, paraphrased, *wrong = losses
         assert (row["question"], row["answer"]) == (asked.question, asked.answer)
@@ -336,7 +336,7 @@ def test_broken_weights_are_an_error_that_names_the_model(rows: TofuRows, tmp_pa
 
 
 def test_a_question_without_wrong_answers_is_asked_all_the_same(tiny_model: Path, rows: TofuRows) -> None:
-    bare = tuple(replace(one, perturbed_answers=()) for one in rows.questions["world_facts"])
+    bare = tuple(one.model_copy(update={"perturbed_answer": ()}) for one in rows.questions["world_facts"])
     answers = answer_rows(tiny_model, replace(rows, questions={**rows.questions, "world_facts": bare}), PARAMS, RUNTIME)
     row = next(row for row in answers if row["set"] == "world_facts")
     assert row["response"] is not None and row["perturbed_losses"] == []

@@ -65,7 +65,7 @@ def test_answers_are_stripped_and_a_missing_paraphrase_is_the_answer(prepare: Pr
     assert first.answer == "Book 0 of Orla Brennick is about the tides."
     assert first.paraphrased_answer == "It is about the tides, book 0."
     assert [one.paraphrased_answer for one in rows.questions["world_facts"]] == ["A mill"] * 3
-    assert rows.questions["world_facts"][0].perturbed_answers == ("A lamp", "A boat")
+    assert rows.questions["world_facts"][0].perturbed_answer == ("A lamp", "A boat")
 
 
 def test_the_questions_are_those_that_prepare_draws(prepare: PrepareParams) -> None:
@@ -104,7 +104,7 @@ def test_wrong_answers_may_be_missing_but_are_texts(prepare: PrepareParams) -> N
     file = Path(prepare.path) / "world_facts_perturbed.jsonl"
     bare = {key: value for key, value in fact(2).items() if key != "perturbed_answer"}
     write_jsonl(file, [{**fact(1), "perturbed_answer": []}, bare, fact(3)])
-    wrong = [row.perturbed_answers for row in read_tofu_rows(prepare, TofuEvaluateParams()).questions["world_facts"]]
+    wrong = [row.perturbed_answer for row in read_tofu_rows(prepare, TofuEvaluateParams()).questions["world_facts"]]
     assert sorted(wrong) == [(), (), ("A lamp", "A boat")]
     write_jsonl(file, [{**fact(1), "perturbed_answer": "A lamp"}])
     with pytest.raises(InputError, match=r"line 1: 'perturbed_answer' must be a list of strings"):
