@@ -1,4 +1,7 @@
-"""One command a stage of a benchmark, each runnable as python -m benchmarks.stages.NAME, and the arguments they share."""
+"""One command a stage of a benchmark, each runnable as python -m benchmarks.stages.NAME, and the arguments they share.
+
+A benchmark is read and checked as an argument, before a stage loads what it runs with.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -10,29 +13,19 @@ else:
     Benchmark = object  # loaded when it is read, since --help needs none of it
 
 
-class _Benchmark(click.ParamType):
-    """A benchmark by its name, read and checked before a stage loads what it runs with."""
+def benchmark(name: str) -> Benchmark:
+    from benchmarks.suite.params import load_benchmark
 
-    name = "benchmark"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Benchmark:
-        from benchmarks.suite.params import load_benchmark
-
-        return load_benchmark(value)
+    return load_benchmark(name)
 
 
-class _Seeds(click.ParamType):
-    """Seeds with commas between them, as whole numbers."""
-
-    name = "seeds"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        if not all(word.strip().isdecimal() for word in value.split(",")):
-            self.fail(f"{value!r} must be whole numbers with commas between them.", param, ctx)
-        return [int(word) for word in value.split(",")]
+def seeds(text: str) -> list[int]:
+    """Seeds with commas between them."""
+    if not all(word.strip().isdecimal() for word in text.split(",")):
+        raise click.BadParameter(f"{text!r} must be whole numbers with commas between them.")
+    return [int(word) for word in text.split(",")]
 
 
-BENCHMARK = click.argument("benchmark", type=_Benchmark())
+BENCHMARK = click.argument("benchmark", type=benchmark)
 METHOD = click.argument("method")
 SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
-SEEDS = _Seeds()

@@ -12,13 +12,13 @@ import time
 
 import click
 
-from benchmarks.stages import BENCHMARK, SEEDS, Benchmark
+from benchmarks.stages import BENCHMARK, Benchmark, seeds
 
 
 @click.command(help=__doc__)
 @BENCHMARK
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Stages at once.")
-@click.option("--seeds", type=SEEDS, help="Only these, with commas between them; all of benchmarks/dvc.yaml.")
+@click.option("--seeds", type=seeds, help="Only these, with commas between them; all of benchmarks/dvc.yaml.")
 def main(benchmark: Benchmark, jobs: int, seeds: list[int] | None) -> None:
     from pathlib import Path
 

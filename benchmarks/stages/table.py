@@ -5,12 +5,12 @@ python -m benchmarks.stages.table project
 
 import click
 
-from benchmarks.stages import BENCHMARK, SEEDS, Benchmark
+from benchmarks.stages import BENCHMARK, Benchmark, seeds
 
 
 @click.command(help=__doc__)
 @BENCHMARK
-@click.option("--seeds", type=SEEDS, help="Only these, with commas between them; all that are there by default.")
+@click.option("--seeds", type=seeds, help="Only these, with commas between them; all that are there by default.")
 def main(benchmark: Benchmark, seeds: list[int] | None) -> None:
     from benchmarks.criteria.table import benchmark_table, table_lines
     from pipeline.core.files import write_json, write_text
