@@ -44,14 +44,13 @@ _WHY_LEFT_OUT = {
 }
 
 
-def measure(benchmark: BenchmarkParams, method: str, seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """(answer rows, report) of the model that ``method`` left with ``seed``.
+def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """(answer rows, report) of the ``model`` that ``method`` left with ``seed``.
 
     The report has method, seed, values {measure: mean}, questions {measure: how many it is over}, left_out {measure: reason}
     and the judge's counts; the base's also has floors {measure: mean about invented people}.
     """
     folders, runtime = benchmark.folders, benchmark.runtime
-    model = benchmark.model(method, seed)
     check_same_model(folders.held_out, folders.base)  # before the hours, not after them
     # No criterion reads what the question is in other words, which would double the time.
     questions = [{**question, "paraphrased_question": None} for question in read_question_rows(folders.prepared)]

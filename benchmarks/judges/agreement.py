@@ -9,8 +9,6 @@ left out of the second.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from sklearn.metrics import cohen_kappa_score
-
 from benchmarks.judges.rubrics import RUBRICS_FOLDER, SCALES, Item
 from pipeline.core.jsonl import Row, read_jsonl
 
@@ -48,6 +46,8 @@ def agreement(labels: Sequence[int], ratings: Sequence[float | None], scale: tup
     ``scale`` is the lowest and the highest rating; distances are counted on it, whichever ratings are given. Kappa is None
     where chance alone agrees wholly: both always give one and the same rating.
     """
+    from sklearn.metrics import cohen_kappa_score
+
     pairs = [(label, int(rating)) for label, rating in zip(labels, ratings, strict=True) if rating is not None]
     exact = sum(label == rating for label, rating in pairs) / len(labels)
     if len({value for pair in pairs for value in pair}) < 2:

@@ -6,7 +6,6 @@ from pathlib import Path
 from unicodedata import combining, normalize
 
 import regex
-from nltk.stem.porter import PorterStemmer
 
 from benchmarks.judges.rubrics import RUBRICS_FOLDER
 from pipeline.core.files import read_text
@@ -44,6 +43,8 @@ class Words:
     """Cuts texts to words, with stop_words.txt of ``folder``. Raises InputError when it is missing."""
 
     def __init__(self, folder: Path = RUBRICS_FOLDER) -> None:
+        from nltk.stem.porter import PorterStemmer
+
         lines = read_entries(folder / "stop_words.txt", "words that carry no fact, several a line")
         self._stop_words = frozenset(word for line in lines for word in line.split())
         self._stem: Callable[[str], str] = PorterStemmer().stem

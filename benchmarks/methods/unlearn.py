@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.methods.likelihood import Likelihood, make_examples
 from benchmarks.methods.params import MethodParams
 from pipeline.core.errors import InputError
 from pipeline.core.files import link_files
@@ -57,6 +56,8 @@ def unlearn(method: MethodParams, task: Task, folder: Path) -> Curve:
         params = distill = method.distill.changed(seed=task.seed)
         objective = Distillation(task.shards, distill)
     else:
+        from benchmarks.methods.likelihood import Likelihood, make_examples  # with torch, after what can be told without it
+
         assert method.baseline
         params = method.baseline
         learnt = {passage.target for passage in task.passages if passage.kind == "forget"}

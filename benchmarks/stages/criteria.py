@@ -13,11 +13,13 @@ from benchmarks.stages import BENCHMARK, METHOD, SEED, Benchmark
 @METHOD
 @SEED
 def main(benchmark: Benchmark, method: str, seed: int) -> None:
-    from benchmarks.criteria.run import measure
     from pipeline.core.files import replacing, write_json
     from pipeline.evaluate.results import write_answers
 
-    rows, report = measure(benchmark, method, seed)
+    model = benchmark.model(method, seed)
+    from benchmarks.criteria.run import measure  # with torch, after what can be told without it
+
+    rows, report = measure(benchmark, method, seed, model)
     output = benchmark.folders.run(method, seed)
     with replacing(output / "answers.parquet") as path:
         write_answers(path, rows)

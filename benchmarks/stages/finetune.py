@@ -13,7 +13,6 @@ from benchmarks.stages import BENCHMARK, SEED, Benchmark
 @click.argument("part", type=click.Choice(["base", "retain_only"]))
 @SEED
 def main(benchmark: Benchmark, part: str, seed: int) -> None:
-    from benchmarks.methods.finetune import finetune
     from benchmarks.tofu.rows import read_tofu_rows
     from pipeline.core.errors import InputError, keys_stand_in
     from pipeline.core.files import published_folder
@@ -24,6 +23,8 @@ def main(benchmark: Benchmark, part: str, seed: int) -> None:
     with keys_stand_in(benchmark.folders.params):
         rows = read_tofu_rows(benchmark.prepare, benchmark.tofu)
         chats = [*(rows.forget_chats if part == "base" else ()), *rows.retain_chats]
+        from benchmarks.methods.finetune import finetune  # with torch, after what can be told without it
+
         student, curve = finetune(BASE_MODEL, chats, benchmark.finetune, benchmark.runtime, seed)
     output = benchmark.folders.model(part, 0)
     with published_folder(output) as folder:

@@ -17,8 +17,6 @@ from benchmarks.stages import BENCHMARK, METHOD, SEED, Benchmark
 @SEED
 def main(benchmark: Benchmark, method: str, seed: int) -> None:
     from benchmarks.suite.params import GOLD
-    from benchmarks.tofu.answers import answer_rows
-    from benchmarks.tofu.metrics import tofu_metrics
     from benchmarks.tofu.rows import read_tofu_rows
     from pipeline.core.errors import InputError, keys_stand_in
     from pipeline.core.files import replacing, write_json
@@ -31,6 +29,9 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
     model = benchmark.model(method, seed)
     with keys_stand_in(folders.params):
         asked = read_tofu_rows(benchmark.prepare, benchmark.tofu)
+    from benchmarks.tofu.answers import answer_rows  # with torch, after what can be told without it
+    from benchmarks.tofu.metrics import tofu_metrics
+
     rows = answer_rows(model, asked, benchmark.tofu, benchmark.runtime)
     metrics = tofu_metrics(rows, read_parquet(gold).to_pylist() if method != GOLD and gold.exists() else None)
     output = folders.run(method, seed)
