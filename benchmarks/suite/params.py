@@ -27,6 +27,7 @@ CONFIGS = Path("benchmarks/configs")
 RESULTS = Path("benchmarks/results")
 NO_METHOD = "base"  # the row of the model that has to forget, as it was
 GOLD = "retain_only"  # the row of the model that was trained without what is to be forgotten
+Setting = tuple[dict[str, Any], MethodParams]  # a point of a method's grid ({"baseline.learning_rate": 1e-5}), the method there
 _WAYS = ("distill", "baseline", "prompting")
 
 
@@ -54,14 +55,6 @@ class BenchmarkFolders:
     def model(self, method: str, seed: int) -> Path:
         """The model that ``method`` made; the base and the gold standard have one for all seeds."""
         return self.folder / "models" / f"{method}-{0 if method in (NO_METHOD, GOLD) else seed}"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One point of a method's grid, and the method there."""
-
-    values: dict[str, Any]  # {"baseline.learning_rate": 1e-5}
-    params: MethodParams
 
 
 @dataclass(frozen=True)
@@ -177,5 +170,5 @@ def _settings(grids: Any, methods: Mapping[str, Any], file: Path) -> dict[str, l
                 if section not in sections or section == "teacher":
                     raise InputError(f"{file}: grids.{name} has {key!r}, but a grid is over the keys of {', '.join(_WAYS)}.")
                 sections[section][field] = value
-            settings[name].append(Setting(point, _method(name, sections, file)))
+            settings[name].append((point, _method(name, sections, file)))
     return settings

@@ -77,19 +77,19 @@ def tune(benchmark: BenchmarkParams, method: str, seed: int) -> Iterator[Row]:
         )
     prepared = files_fingerprint(folders.prepared, ("*.parquet",))
     inputs = [seed, model_fingerprint(folders.base), prepared, benchmark.evaluate.max_new_tokens]
-    for setting in benchmark.settings[method]:
-        values = json.dumps(setting.values, sort_keys=True)
-        shards_read = files_fingerprint(shards, ("*.parquet",)) if setting.params.distill else ""
-        fingerprint = json_fingerprint([setting.params.model_dump(), *inputs, shards_read])[:16]
+    for point, params in benchmark.settings[method]:
+        setting = json.dumps(point, sort_keys=True)
+        shards_read = files_fingerprint(shards, ("*.parquet",)) if params.distill else ""
+        fingerprint = json_fingerprint([params.model_dump(), *inputs, shards_read])[:16]
         row = next((row for row in known if (row["method"], row["fingerprint"]) == (method, fingerprint)), None)
         if row is None:
             with TemporaryDirectory() as folder:
                 task = Task(folders.base, targets, passages, shards, benchmark.runtime, seed)
-                steps = len(unlearn(setting.params, task, Path(folder)))
+                steps = len(unlearn(params, task, Path(folder)))
                 after = question_means(benchmark, Path(folder))
             row = {
                 "method": method,
-                "setting": values,
+                "setting": setting,
                 **{split: round(after[split], 4) for split in SPLITS},
                 "forgotten": round((base["forget"] - after["forget"]) / (base["forget"] - lowest), 4),
                 "kept": round(fmean(after[split] / base[split] for split in SPLITS if split != "forget"), 4),
@@ -97,7 +97,7 @@ def tune(benchmark: BenchmarkParams, method: str, seed: int) -> Iterator[Row]:
                 "steps": steps,
                 "fingerprint": fingerprint,
             }
-            known = [other for other in known if (other["method"], other["setting"]) != (method, values)] + [row]
+            known = [other for other in known if (other["method"], other["setting"]) != (method, setting)] + [row]
             write_rows(folders.tuning, known)
         yield row
 

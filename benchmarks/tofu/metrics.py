@@ -83,9 +83,8 @@ def utility_metrics(rows: Rows) -> Metrics:
             metrics[f"{split}_truth_ratio{suffix}"] = lacking or float(retain_form(ratios).mean())
     lacking = next(filter(None, reversed(reasons.values())), None)
     for suffix in SUFFIXES.values():
-        nine = [
-            metrics[f"{split}_{name}"] for split in SPLITS for name in ("rouge_l_recall", "probability", f"truth_ratio{suffix}")
-        ]
+        names = ("rouge_l_recall", "probability", f"truth_ratio{suffix}")
+        nine = [metrics[f"{split}_{name}"] for split in SPLITS for name in names]
         metrics[f"model_utility{suffix}"] = lacking or harmonic_mean(map(float, nine))
     return metrics
 

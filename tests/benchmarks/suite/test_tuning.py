@@ -75,8 +75,8 @@ def project(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_grid_is_every_combination_and_the_rest_is_the_methods_own(project: Path) -> None:
     settings = load_benchmark("mine").settings["npo"]
-    assert [setting.values["baseline.learning_rate"] for setting in settings] == [LEARNING_RATE, 2e-3]
-    assert all(s.params.baseline and s.params.baseline.epochs == 1 and s.params.baseline.beta == 0.1 for s in settings)
+    assert [point["baseline.learning_rate"] for point, _ in settings] == [LEARNING_RATE, 2e-3]
+    assert all(p.baseline and p.baseline.epochs == 1 and p.baseline.beta == 0.1 for _, p in settings)
 
 
 def test_setting_is_measured_once_and_written_at_once(project: Path) -> None:
