@@ -1,13 +1,18 @@
-"""KL divergence of the student from a teacher known by K tokens and a tail.
+"""KL divergence of the student from a teacher known by K tokens and a tail, with its gradient in closed form.
 
 Both distributions are reduced to K + 1 outcomes: the K kept tokens and one bucket for everything else. That KL is a lower
 bound of the full one (data processing inequality), never negative, and exact when K is the vocabulary. Renormalising over
 the kept tokens, or dropping the tail, would bend the gradient.
 
-Shapes: T positions, K kept tokens, V vocabulary. All log-probabilities in nats, float32.
+The student's outcomes are a softmax over K + 1 logits: the K kept ones, and the logsumexp of all others. The gradient by these
+is p - t, student less teacher, and the bucket's part goes to the other logits in proportion to their own softmax. So one table
+of T x V is enough: it holds the logits, then the softmax of the others, then the gradient.
+
+Shapes: T positions, K kept tokens, O outcomes (K + 1; K where K is V), V vocabulary. Log-probabilities in nats, float32.
 """
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -19,21 +24,48 @@ def bucketed_kl(
     teacher_logprobs_TK: "torch.Tensor",
     teacher_tail_T: "torch.Tensor",
 ) -> "torch.Tensor":
-    """KL(teacher || student) over K + 1 outcomes, float32 [T], nats.
+    """KL(teacher || student) over K + 1 outcomes, float32 [T], nats; it can be differentiated once, by the logits alone.
 
-    The teacher's K + 1 masses are normalised together, which undoes the rounding of stored float16 values.
-    The student's bucket is the logsumexp over its other logits, since log(1 - sum) underflows where the K hold nearly all.
+    Float32 logits that an operation made are used up: their memory is the table that becomes the gradient. A leaf is left as it
+    is. The ids of a position differ from each other. The teacher's K + 1 masses are normalised together, which undoes the
+    rounding of stored float16 values.
     """
-    import torch
+    return _function().apply(logits_TV, teacher_ids_TK, teacher_logprobs_TK, teacher_tail_T)
 
-    logits_TV = logits_TV.float()
-    log_z_T = logits_TV.logsumexp(-1)
-    student_TK = logits_TV.gather(-1, teacher_ids_TK) - log_z_T[:, None]
-    if teacher_ids_TK.shape[-1] == logits_TV.shape[-1]:
-        teacher_TK = teacher_logprobs_TK.float().log_softmax(-1)
-        return (teacher_TK.exp() * (teacher_TK - student_TK)).sum(-1)
-    rest_TV = logits_TV.scatter(-1, teacher_ids_TK, float("-inf"))
-    student_rest_T = rest_TV.logsumexp(-1) - log_z_T
-    teacher = torch.cat([teacher_logprobs_TK.float(), teacher_tail_T.float()[:, None]], dim=-1).log_softmax(-1)
-    student = torch.cat([student_TK, student_rest_T[:, None]], dim=-1)
-    return (teacher.exp() * (teacher - student)).sum(-1)
+
+@cache
+def _function() -> Any:
+    import torch
+    from torch.autograd.function import once_differentiable
+
+    class BucketedKL(torch.autograd.Function):
+        @staticmethod
+        def forward(
+            ctx: Any, logits_TV: torch.Tensor, ids_TK: torch.Tensor, logprobs_TK: torch.Tensor, tail_T: torch.Tensor
+        ) -> torch.Tensor:
+            table_TV = logits_TV.detach().to(torch.float32, copy=logits_TV.is_leaf)
+            student_TO, teacher_TO, kept = table_TV.gather(-1, ids_TK), logprobs_TK.float(), ids_TK.shape[-1]
+            bucket = kept < logits_TV.shape[-1]
+            if bucket:
+                table_TV.scatter_(-1, ids_TK, float("-inf"))
+                # Relative to the greatest of the others, so that their masses do not underflow where the K hold nearly all.
+                greatest_T1 = table_TV.amax(-1, keepdim=True)
+                sum_T1 = table_TV.sub_(greatest_T1).exp_().sum(-1, keepdim=True)
+                student_TO = torch.cat([student_TO, greatest_T1 + sum_T1.log()], dim=-1)
+                teacher_TO = torch.cat([teacher_TO, tail_T.float()[:, None]], dim=-1)
+            student_TO, teacher_TO = student_TO.log_softmax(-1), teacher_TO.log_softmax(-1)
+            mass_TO = teacher_TO.exp()
+            if ctx.needs_input_grad[0]:
+                slope_TO = student_TO.exp() - mass_TO
+                if bucket:
+                    table_TV.mul_(slope_TO[:, kept:] / sum_T1)
+                ctx.gradient_TV, ctx.dtype = table_TV.scatter_(-1, ids_TK, slope_TO[:, :kept]), logits_TV.dtype
+            return (mass_TO * (teacher_TO - student_TO)).sum(-1)
+
+        @staticmethod
+        @once_differentiable
+        def backward(ctx: Any, slope_T: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+            gradient_TV, ctx.gradient_TV = ctx.gradient_TV, None
+            return gradient_TV.mul_(slope_T[:, None]).to(ctx.dtype), None, None, None
+
+    return BucketedKL

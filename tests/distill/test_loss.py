@@ -1,5 +1,9 @@
 """KL over the kept tokens and one bucket."""
 
+import math
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.distill.loss import bucketed_kl
 
 T, V = 6, 40
+Loss = Callable[..., torch.Tensor]
 
 
 def drawn(seed: int, k: int, scale: float = 3.0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -31,6 +36,88 @@ def oracle(logits: torch.Tensor, ids: torch.Tensor, logprobs: torch.Tensor, tail
     teacher = torch.cat([logprobs.double(), tail.double()[:, None]], dim=-1).exp()
     teacher = teacher / teacher.sum(-1, keepdim=True)
     return (teacher * (teacher / student).log()).sum(-1)
+
+
+def by_autograd(logits: torch.Tensor, ids: torch.Tensor, logprobs: torch.Tensor, tail: torch.Tensor) -> torch.Tensor:
+    """The same KL in float64 operation by operation, of which autograd takes the gradient."""
+    student, kept, whole = logits.double(), logprobs.double(), logits.shape[-1] == ids.shape[-1]
+    rest = student.scatter(-1, ids, float("-inf"))
+    outcomes = [student.gather(-1, ids)] if whole else [student.gather(-1, ids), rest.logsumexp(-1, keepdim=True)]
+    teacher = kept if whole else torch.cat([kept, tail.double()[:, None]], dim=-1)
+    teacher, by_outcome = teacher.log_softmax(-1), torch.cat(outcomes, dim=-1).log_softmax(-1)
+    return (teacher.exp() * (teacher - by_outcome)).sum(-1)
+
+
+def loss_and_gradient(loss: Loss, logits: torch.Tensor, *teacher: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The KL of each position, and the gradient of their sum in which they count 1, 2, and so on."""
+    leaf = logits.clone().requires_grad_()
+    kl = loss(leaf, *teacher)
+    (kl * torch.arange(1.0, len(kl) + 1)).sum().backward()
+    assert leaf.grad is not None
+    return kl.detach(), leaf.grad
+
+
+def assert_gradient(logits: torch.Tensor, *teacher: torch.Tensor) -> torch.Tensor:
+    """Compare loss and gradient with autograd's in float64; returns the gradient."""
+    kl, gradient = loss_and_gradient(bucketed_kl, logits, *teacher)
+    wanted_kl, wanted = loss_and_gradient(by_autograd, logits.double(), *teacher)
+    torch.testing.assert_close(kl.double(), wanted_kl, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(gradient.double(), wanted, rtol=1e-4, atol=1e-6)
+    return gradient
+
+
+@pytest.mark.parametrize("k", [1, 4, V - 1, V])
+@pytest.mark.parametrize("scale", [0.1, 3.0, 20.0])
+def test_gradient_is_that_of_autograd(k: int, scale: float) -> None:
+    logits, ids, logprobs, tail, _ = drawn(9, k, scale)
+    gradient = assert_gradient(logits, ids, logprobs, tail)
+    torch.testing.assert_close(gradient.sum(-1), torch.zeros(T), rtol=0, atol=1e-5)  # a shift of all logits changes nothing
+
+
+@pytest.mark.parametrize("lead", [-1000.0, -40.0, 40.0, 1000.0])
+@pytest.mark.parametrize("log_tail", [math.log(1e-12), -3.0])
+def test_gradient_where_the_tail_or_the_rest_is_nearly_nothing_or_all(lead: float, log_tail: float) -> None:
+    logits, ids, logprobs, tail, _ = drawn(10, 4)
+    assert_gradient(logits.scatter_add(-1, ids, torch.full(ids.shape, lead)), ids, logprobs, torch.full_like(tail, log_tail))
+
+
+def test_gradient_of_hard_targets_is_that_of_the_cross_entropy() -> None:
+    logits, ids, _, tail, _ = drawn(11, 1)
+    hard = ids, torch.zeros(T, 1), torch.full_like(tail, math.log(1e-12))
+    assert_gradient(logits, *hard)
+    _, gradient = loss_and_gradient(bucketed_kl, logits, *hard)
+    likelihood = partial(torch.nn.functional.cross_entropy, target=ids[:, 0], reduction="none")
+    torch.testing.assert_close(gradient, loss_and_gradient(likelihood, logits)[1], rtol=1e-5, atol=1e-6)
+
+
+def test_only_logits_that_an_operation_made_are_used_up() -> None:
+    logits, *teacher, _ = drawn(12, 4)
+    leaf = logits.clone().requires_grad_()
+    bucketed_kl(leaf, *teacher).sum().backward()
+    torch.testing.assert_close(leaf.detach(), logits, rtol=0, atol=0)
+    made = leaf + 0.0
+    bucketed_kl(made, *teacher).sum().backward()
+    assert leaf.grad is not None
+    torch.testing.assert_close(made.detach(), leaf.grad / 2, rtol=0, atol=0)
+
+
+def test_half_precision_logits_have_the_gradient_of_float32_in_their_own_precision() -> None:
+    logits, *teacher, _ = drawn(13, 4)
+    half = logits.bfloat16()
+    kl, gradient = loss_and_gradient(bucketed_kl, half, *teacher)
+    wanted_kl, wanted = loss_and_gradient(bucketed_kl, half.float(), *teacher)
+    assert kl.dtype == torch.float32 and gradient.dtype == torch.bfloat16
+    torch.testing.assert_close(kl, wanted_kl, rtol=0, atol=0)
+    torch.testing.assert_close(gradient, wanted.bfloat16(), rtol=0, atol=0)
+
+
+def test_autocast_does_not_lower_the_precision() -> None:
+    logits, *teacher, _ = drawn(14, 4)
+    wanted = loss_and_gradient(bucketed_kl, logits, *teacher)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = loss_and_gradient(bucketed_kl, logits, *teacher)
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 def test_whole_vocabulary_gives_the_full_kl() -> None:
