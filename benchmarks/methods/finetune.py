@@ -67,7 +67,8 @@ class Answers:
     def accumulate(self, student: Student, step: Sequence[Example], runtime: RuntimeParams) -> dict[str, float]:
         total = sum(example.learnt for example in step)
         loss = 0.0
-        for batch in batches([len(example.input_ids) for example in step], runtime.micro_batch_tokens):
+        lengths = [len(example.input_ids) for example in step]
+        for batch in batches(lengths, runtime.micro_batch_tokens, student.batch_cost):
             part = [step[index] for index in batch]
             weight_T = torch.full((sum(example.learnt for example in part),), -1 / total, device=student.device)
             loss -= float(student.backward(*learnt_logprobs(part, student.device), weight_T, runtime.logit_chunk).sum())

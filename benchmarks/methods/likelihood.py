@@ -103,7 +103,8 @@ class Likelihood:
         share_S = self._equation.shares(tokens_S, forget_S)
         logprob_S = torch.zeros(len(step), device=student.device)
         loss = torch.zeros((), device=student.device)
-        for batch in batches([len(example.input_ids) for example in examples], runtime.micro_batch_tokens):
+        lengths = [len(example.input_ids) for example in examples]
+        for batch in batches(lengths, runtime.micro_batch_tokens, student.batch_cost):
 
             def terms(logprob_B: torch.Tensor, batch: list[int] = batch) -> torch.Tensor:
                 of_batch = self._equation.terms(logprob_B, tokens_S[batch], forget_S[batch], reference_S[batch])

@@ -8,16 +8,24 @@ if TYPE_CHECKING:
     import torch
 
 
-def batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
-    """Indices grouped by length, longest first, each group at most ``max_tokens`` tokens with padding, at least one index."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > max_tokens:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+def batches(lengths: Sequence[int], max_tokens: int, batch_cost: int = 10**9) -> Iterator[list[int]]:
+    """Indices grouped by length, longest first, each group at most ``max_tokens`` tokens with padding, at least one index.
+
+    Of all such ways to cut them, that of the least cost: the tokens with padding, and ``batch_cost`` tokens for each batch. The
+    default takes as few batches as there can be.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    least, end_of = [0] * (len(order) + 1), [0] * len(order)  # cost of order[start:], and where its first batch ends
+    for start in reversed(range(len(order))):
+        longest = lengths[order[start]]
+        furthest = min(start + max(max_tokens // max(longest, 1), 1), len(order))
+        costs = ((longest * (end - start) + batch_cost + least[end], -end) for end in range(start + 1, furthest + 1))
+        least[start], end = min(costs)
+        end_of[start] = -end
+    start = 0
+    while start < len(order):
+        yield order[start : end_of[start]]
+        start = end_of[start]
 
 
 def padded(

@@ -96,16 +96,22 @@ class Distillation:
 
     def accumulate(self, student: Student, step: Sequence[PassageTargets], runtime: RuntimeParams) -> dict[str, float]:
         """See Objective.accumulate."""
+        import torch
+
         counts = {kind: sum(len(p.positions) for p in step if p.kind == kind) for kind in KINDS}
         total_weight = sum(self._weights[kind] * count for kind, count in counts.items())
-        sums = dict.fromkeys(KINDS, 0.0)
+        parts: list[PassageTargets] = []
+        kls: list[torch.Tensor] = []
         for kept in sorted({p.ids.shape[1] for p in step}):  # one K, unless forget passages have hard targets
             alike = [p for p in step if p.ids.shape[1] == kept]
-            for batch in batches([len(self._input_ids[p.passage]) for p in alike], runtime.micro_batch_tokens):
+            lengths = [len(self._input_ids[p.passage]) for p in alike]
+            for batch in batches(lengths, runtime.micro_batch_tokens, student.batch_cost):
                 part = [alike[index] for index in batch]
-                kl = add_gradient(student, part, self._input_ids, self._weights, total_weight, runtime.logit_chunk)
-                for kind, kl_T in kl:
-                    sums[kind] += float(kl_T.sum())
+                parts += part
+                kls.append(_backward(student, part, self._input_ids, self._weights, total_weight, runtime.logit_chunk))
+        sums = dict.fromkeys(KINDS, 0.0)
+        for kind, kl_T in _by_passage(parts, torch.cat(kls)):  # the one time in a step that the host waits for the losses
+            sums[kind] += float(kl_T.sum())
         return {f"{kind}_kl": sums[kind] / counts[kind] for kind in KINDS if counts[kind]}
 
 
@@ -121,21 +127,39 @@ def add_gradient(
 
     ``weights``: of a position by its passage's kind. Returns of each passage its kind and its KL in nats, float64.
     """
+    return _by_passage(passages, _backward(student, passages, input_ids, weights, total_weight, logit_chunk))
+
+
+def _backward(
+    student: Student,
+    passages: Sequence[PassageTargets],
+    input_ids: "dict[int, np.ndarray]",
+    weights: dict[str, float],
+    total_weight: float,
+    logit_chunk: int,
+) -> "torch.Tensor":
+    """See add_gradient; returns the KL of all trained positions, float32 [T], on the student's device."""
     import numpy as np
     import torch
 
     def on_device(arrays: "list[np.ndarray]") -> "torch.Tensor":
         return torch.from_numpy(np.concatenate(arrays)).to(student.device)
 
-    ids_TK = on_device([p.ids.astype(np.int64) for p in passages])
+    ids_TK = on_device([p.ids for p in passages]).long()
     logprobs_TK = on_device([p.logprobs for p in passages])
     tail_T = on_device([p.tail_logprob for p in passages])
-    weight_T = on_device([np.full(len(p.positions), weights[p.kind], dtype=np.float32) for p in passages])
+    weight_T = on_device([np.full(len(p.positions), weights[p.kind] / total_weight, dtype=np.float32) for p in passages])
 
     def kl(logits_tV: "torch.Tensor", part: slice) -> "torch.Tensor":
         return bucketed_kl(logits_tV, ids_TK[part], logprobs_TK[part], tail_T[part])
 
     sequences, positions = [input_ids[p.passage] for p in passages], [p.positions for p in passages]
-    kl_T = student.backward(sequences, positions, kl, weight_T / total_weight, logit_chunk).double().cpu().numpy()
-    ends = np.cumsum([len(p) for p in positions])[:-1]
-    return list(zip([p.kind for p in passages], np.split(kl_T, ends), strict=True))
+    return student.backward(sequences, positions, kl, weight_T, logit_chunk)
+
+
+def _by_passage(passages: Sequence[PassageTargets], kl_T: "torch.Tensor") -> "list[tuple[str, np.ndarray]]":
+    """The kind of each passage, and its KL in nats, float64; waits for the device."""
+    import numpy as np
+
+    ends = np.cumsum([len(p.positions) for p in passages])[:-1]
+    return list(zip([p.kind for p in passages], np.split(kl_T.cpu().numpy().astype(np.float64), ends), strict=True))

@@ -63,7 +63,11 @@ class Optimizer:
         """Cut the gradient to the greatest norm allowed; returns its norm before that."""
         import torch
 
-        return float(torch.nn.utils.clip_grad_norm_(self._weights, self._max_grad_norm))
+        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not norm <= self._max_grad_norm:  # else they stay as they are, without another pass over them
+            torch.nn.utils.clip_grads_with_norm_(self._weights, self._max_grad_norm, norm)
+        return float(norm)
 
     def step(self) -> None:
         """Make a step along the gradient, and drop it."""

@@ -23,6 +23,9 @@ Sequences = Sequence["Sequence[int] | np.ndarray"]  # token ids of B rows
 Positions = Sequence["np.ndarray"]  # of each of B rows, those whose next token is learnt
 ValuesAt = Callable[["torch.Tensor", slice], "torch.Tensor"]  # (logits [t, V], which of the T positions) to values [t]
 WeightsOf = Callable[["torch.Tensor"], "torch.Tensor"]  # values [T] to weights [T]
+# What a forward and backward cost beside their tokens, in tokens. On two cores each further one adds to all gradients once
+# more, which took as long as some 100 tokens of a model of 135M; on CUDA small batches leave the card idle.
+BATCH_COST = {"cpu": 100, "cuda": 10**9}
 
 
 def next_logprobs(next_T: "torch.Tensor") -> ValuesAt:
@@ -61,6 +64,7 @@ class Student:
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         self.device = device
+        self.batch_cost = BATCH_COST[device]
         self._source = folder
         self._check_head()
 
