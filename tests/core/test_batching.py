@@ -29,9 +29,7 @@ def test_no_cut_within_the_limit_costs_less(lengths: list[int], max_tokens: int,
     assert sorted(order) == list(range(len(lengths)))
     assert all(lengths[one] >= lengths[other] for one, other in pairwise(order))
     fitting = [
-        cut
-        for cut in every_cut(order)
-        if all(len(batch) == 1 or len(batch) * lengths[batch[0]] <= max_tokens for batch in cut)
+        cut for cut in every_cut(order) if all(len(batch) == 1 or len(batch) * lengths[batch[0]] <= max_tokens for batch in cut)
     ]
     assert found in fitting
     assert cost(lengths, found, batch_cost) == min(cost(lengths, cut, batch_cost) for cut in fitting)
