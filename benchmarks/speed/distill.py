@@ -188,14 +188,16 @@ def memory_ratio(shape: Shape) -> float:
 def peak_bytes(folder: Path, shape: Shape, side: Side) -> int:
     """Peak of two steps above the loaded model: of CUDA's allocator, or of the process's resident set. Call it in a new one.
 
-    The dense targets of a step are made when it comes, as if they were read from a disk.
+    The dense targets of a step are made when it comes, as if they were read from a disk. Neither side's libraries count.
     """
+    import transformers.trainer  # noqa: F401
+
     folder.mkdir()
     workload = Workload.random(2, shape.vocabulary)
     student = _student(folder, shape)
+    training = Training(student, workload, folder / "teacher", PARAMS, RUNTIME)
     loaded = _restart_peak(student.device)
     if side == "distill":
-        training = Training(student, workload, folder / "teacher", PARAMS, RUNTIME)
         for step in workload.steps:
             training.step(step)
     else:
