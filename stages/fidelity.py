@@ -28,7 +28,7 @@ def main(passages: int, top_ks: list[int], target: str | None) -> None:
     from pipeline.core.runtime import RuntimeParams
     from pipeline.fidelity.measure import measure, report_lines, summary_line
     from pipeline.teacher.params import TeacherParams
-    from pipeline.teacher.passages import passages_to_teach
+    from pipeline.teacher.passages import PassageSource
     from pipeline.text.names import read_names
 
     params, runtime = read_section(TeacherParams, "teacher"), read_section(RuntimeParams, "runtime")
@@ -39,7 +39,7 @@ def main(passages: int, top_ks: list[int], target: str | None) -> None:
         TEACHER,
         params,
         runtime,
-        passages_to_teach(params, PREPARED, ELICITED),
+        PassageSource(params, PREPARED, ELICITED),
         read_names(PREPARED),
         wanted=passages,
         top_ks=top_ks,

@@ -13,11 +13,11 @@ def main() -> None:
     from pipeline.core.runtime import RuntimeParams
     from pipeline.teacher.build import build_shards
     from pipeline.teacher.params import TeacherParams
-    from pipeline.teacher.passages import passages_to_teach
+    from pipeline.teacher.passages import PassageSource
     from pipeline.text.names import read_names
 
     params, runtime = read_section(TeacherParams, "teacher"), read_section(RuntimeParams, "runtime")
-    passages = passages_to_teach(params, PREPARED, ELICITED)
+    passages = PassageSource(params, PREPARED, ELICITED)
     manifest = build_shards(BASE_MODEL, params, runtime, passages, read_names(PREPARED), TEACHER)
     click.echo(
         f"{TEACHER}: {manifest['positions']} positions of {manifest['passages']} passages, {manifest['trained_share']:.1%}"

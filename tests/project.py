@@ -94,8 +94,6 @@ def make_project(folder: Path, model: Path, retain_passages: int = 6, templates:
             "teacher.prompts": ["Complete the following passage about {name}."],
             "teacher.sentences_per_passage": 2,
             "teacher.top_k": 16,
-            "teacher.scored_top_k": 16,
-            "teacher.passages_per_shard": 2,
             "distill.epochs": 2,
             "distill.learning_rate": LEARNING_RATE,
             "distill.retain_per_forget": 1.0,

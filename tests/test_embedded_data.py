@@ -159,7 +159,7 @@ def test_the_base_model_knows_the_answers_and_cannot_guess_them(
 ) -> None:
     dequantize(fetch_gguf(ROOT / ".nevermet" / "downloads"), tmp_path)
     runtime = RuntimeParams(device="cpu", micro_batch_tokens=2048)
-    engine = open_engine("transformers", tmp_path, runtime, longest=200, top_k=1)
+    engine = open_engine("transformers", tmp_path, runtime, longest=200)
     tokenizer = load_tokenizer(tmp_path)
     pool = read_pool(DATA / "names/en.txt")
     for target in persons:

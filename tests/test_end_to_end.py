@@ -122,7 +122,11 @@ def test_nothing_is_left_to_do(project: Path) -> None:
         ("elicit.templates", 2, {"prepare", "elicit"}),
         ("prepare.seed", 1, {"prepare"}),
         ("runtime.max_num_seqs", 7, set()),
-        ("runtime.keep_scores", True, set()),
+        ("runtime.max_num_batched_tokens", 4096, set()),
+        ("runtime.gradient_checkpointing", True, set()),
+        ("teacher.shard_megabytes", 1, {"teacher"}),
+        ("teacher.base_top_k", 4, {"teacher"}),
+        ("distill.shuffle_row_groups", 2, {"distill"}),
     ],
 )
 def test_a_parameter_changes_its_own_stages(changed: Path, key: str, value: object, stages: set[str]) -> None:

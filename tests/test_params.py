@@ -112,7 +112,11 @@ def test_the_projects_own_file_is_valid() -> None:
         ("prepare: {seed: first}", "prepare.seed"),
         ("evaluate: {consistency_samples: 1}", "evaluate.consistency_samples"),
         ("runtime: {gpu_memory_utilization: 1.01}", "runtime.gpu_memory_utilization"),
-        ("runtime: {keep_scores: 1}", "runtime.keep_scores"),
+        ("runtime: {gradient_checkpointing: 1}", "runtime.gradient_checkpointing"),
+        ("teacher: {top_k: 0}", "teacher.top_k"),
+        ("teacher: {base_top_k: -1}", "teacher.base_top_k"),
+        ("teacher: {shard_megabytes: 0}", "teacher.shard_megabytes"),
+        ("distill: {shuffle_row_groups: 0}", "distill.shuffle_row_groups"),
     ],
 )
 def test_faulty_value_is_told_with_its_key(tmp_path: Path, text: str, key: str) -> None:
@@ -121,15 +125,10 @@ def test_faulty_value_is_told_with_its_key(tmp_path: Path, text: str, key: str) 
 
 
 def test_limits_themselves_are_allowed(tmp_path: Path) -> None:
-    params = load(tmp_path, "distill: {warmup_fraction: 1, retain_weight: 0, epochs: 1}")["distill"]
-    assert params == DistillParams(warmup_fraction=1.0, retain_weight=0.0, epochs=1)
-
-
-def test_fewer_scored_than_kept_tokens_is_refused(tmp_path: Path) -> None:
-    told = message(tmp_path, "teacher: {top_k: 64, scored_top_k: 63}")
-    assert "params.yaml: teacher.scored_top_k (63)" in told
-    assert "teacher.top_k (64)" in told
-    assert load(tmp_path, "teacher: {top_k: 64, scored_top_k: 64}")["teacher"] == TeacherParams(top_k=64, scored_top_k=64)
+    params = load(tmp_path, "distill: {warmup_fraction: 1, retain_weight: 0, epochs: 1, shuffle_row_groups: 1}")["distill"]
+    assert params == DistillParams(warmup_fraction=1.0, retain_weight=0.0, epochs=1, shuffle_row_groups=1)
+    params = load(tmp_path, "teacher: {top_k: 1, base_top_k: 0, shard_megabytes: 1}")["teacher"]
+    assert params == TeacherParams(top_k=1, base_top_k=0, shard_megabytes=1.0)
 
 
 def teacher(tmp_path: Path, text: str) -> TeacherParams:

@@ -38,7 +38,7 @@ def many_shot(
     room = prompt_room(model_folder, params)
     prompts = [fitting_prompt(tokenizer, pairs, question["question"], room) for question in questions]
     longest = max(map(len, prompts)) + params.max_new_tokens
-    opened = open_engine(engine, model_folder, runtime, longest=longest, top_k=1, shared_prefixes=True)
+    opened = open_engine(engine, model_folder, runtime, longest=longest)
     return [answer_text(tokenizer, ids) for ids in opened.generate(prompts, params.max_new_tokens)]
 
 

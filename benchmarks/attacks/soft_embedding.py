@@ -35,7 +35,7 @@ from pipeline.core.batching import batches
 from pipeline.core.errors import InputError
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams, pick_device
-from pipeline.engines.open import check_limits
+from pipeline.engines.open import check_context
 from pipeline.model.folder import generate_plainly, load_model
 from pipeline.text.chat import answer_text, answer_tokens, question_prefix
 from pipeline.text.tokenizer import load_tokenizer, tokenize
@@ -122,7 +122,7 @@ def soft_embedding(
     tokenizer = load_tokenizer(model_folder)
     prompts = [prompt_of(tokenizer, question, number, params) for number, question in enumerate(questions)]
     longest = max(len(one.prefix) + max(len(one.wanted), params.max_new_tokens) for one in prompts) + params.soft_tokens
-    check_limits(model_folder, longest=longest, top_k=1)
+    check_context(model_folder, longest)
     model = FrozenModel(model_folder, runtime)
     trained = params.soft_restarts * params.soft_epochs * sum(len(train) for train, _ in rounds)
     restarts = []

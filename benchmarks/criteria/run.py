@@ -29,7 +29,7 @@ from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.evaluate.ask import ask
 from pipeline.model.folder import load_model
 from pipeline.prepare.tables import read_question_rows
-from pipeline.shards.reader import check_same_model, read_shard, shard_paths
+from pipeline.shards.reader import check_same_model, read_targets, shard_paths
 from pipeline.text.chat import answer_tokens, question_prefix
 from pipeline.text.names import read_names
 from pipeline.text.tokenizer import load_tokenizer, tokenize
@@ -96,7 +96,7 @@ def teacher_kl(model: Path, shards: Path, runtime: RuntimeParams) -> float:
     rows = read_parquet(shards / "passages.parquet").to_pylist()
     prefixes = [tokenize(tokenizer, question_prefix(tokenizer, row["question"]))[0] for row in rows]
     inputs = [[*prefix, *row["input_ids"][row["prefix_length"] :]] for prefix, row in zip(prefixes, rows, strict=True)]
-    targets = [one for path in shard_paths(shards) for one in read_shard(path) if len(one.positions)]
+    targets = [one for path in shard_paths(shards) for one in read_targets(path) if len(one.positions)]
     if not targets:
         raise InputError(f"{shards}: no held-out text has a trained position; write longer answers or held_out_documents.")
     total, count = 0.0, 0
@@ -122,8 +122,9 @@ def base_losses(base: Path, rows: Sequence[Mapping[str, Any]], runtime: RuntimeP
     """
     tokenizer = load_tokenizer(base)
     answers = [answer_tokens(tokenizer, row["question"], row["response"]) if row["response"] else None for row in rows]
-    scores = iter(TransformersEngine(base, runtime).score([answer[0] for answer in answers if answer], top_k=1))
-    return [float(-next(scores).next_logprobs[answer[1] - 1 :].mean()) if answer else None for answer in answers]
+    sequences, starts = zip(*filter(None, answers), strict=True) if any(answers) else ((), ())
+    scores = iter(TransformersEngine(base, runtime).next_logprobs(sequences, starts))
+    return [float(-next(scores).mean()) if answer else None for answer in answers]
 
 
 def _why(measure: Measure, rows: Sequence[dict[str, Any]]) -> str:

@@ -162,7 +162,7 @@ class LocalModel:
         """As above."""
         asked = [tokenize(self._tokenizer, question_prefix(self._tokenizer, prompt))[0] for prompt in prompts]
         longest = max(map(len, asked)) + self._params.max_new_tokens
-        engine = open_engine(self._params.judge, self._folder, self._runtime, longest=longest, top_k=1)
+        engine = open_engine(self._params.judge, self._folder, self._runtime, longest=longest)
         for start in range(0, len(asked), BATCH):
             batch = engine.generate(asked[start : start + BATCH], self._params.max_new_tokens)
             for index, ids in enumerate(batch, start=start):

@@ -35,7 +35,7 @@ def make_examples(tokenizer: PreTrainedTokenizerBase, passages: Sequence[Passage
     ends a text: that texts end is not to be forgotten. A text too short to have a learnt token is left out.
     """
     prompts = params.prompts or ("",)
-    grouped = group_sentences(passages, TeacherParams(sentences_per_passage=params.sentences_per_passage), tokenizer)
+    grouped = list(group_sentences(passages, TeacherParams(sentences_per_passage=params.sentences_per_passage), tokenizer))
     forget, retain = ([passage for passage in grouped if passage.kind == kind] for kind in ("forget", "retain"))
     prompted = [(one, prompt) for one in forget for prompt in (prompts if one.format == "document" else ("",))]
     prompted += [(one, prompts[number % len(prompts)]) for number, one in enumerate(retain)]

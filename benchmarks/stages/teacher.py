@@ -19,7 +19,7 @@ def main(benchmark: Benchmark, method: str) -> None:
     from pipeline.core.outputs import TEACHER, read_json_object
     from pipeline.shards.schema import MANIFEST
     from pipeline.teacher.build import build_shards
-    from pipeline.teacher.passages import passages_to_teach
+    from pipeline.teacher.passages import PassageSource
     from pipeline.text.names import read_names
 
     folders, params = benchmark.folders, benchmark.method(method)
@@ -27,7 +27,7 @@ def main(benchmark: Benchmark, method: str) -> None:
     if not params.distill:
         raise InputError(f"{folders.params}: methods.{method} has no section distill, so it learns from no shards.")
     if params.teacher:
-        passages = passages_to_teach(params.teacher, folders.prepared, folders.elicited)
+        passages = PassageSource(params.teacher, folders.prepared, folders.elicited)
         manifest = build_shards(folders.base, params.teacher, benchmark.runtime, passages, read_names(folders.prepared), output)
     else:
         manifest = read_json_object(TEACHER / MANIFEST)

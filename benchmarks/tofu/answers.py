@@ -39,7 +39,7 @@ from pipeline.core.batching import batches, padded
 from pipeline.core.errors import InputError
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams, free_memory, pick_device
-from pipeline.engines.open import check_limits, open_engine
+from pipeline.engines.open import check_context, open_engine
 from pipeline.evaluate.text_measures import rouge_l_recall
 from pipeline.model.folder import load_model
 from pipeline.text.chat import answer_text, question_prefix
@@ -75,11 +75,11 @@ def answer_rows(model: Path, rows: TofuRows, params: TofuEvaluateParams, runtime
     pairs = [(row.question, text) for _, row in asked for text in (row.answer, row.paraphrased_answer, *row.perturbed_answer)]
     tokens = {pair: ended_answer(tokenizer, *pair) for pair in [*pairs, *rows.non_members]}
     prompts = [tokenize(tokenizer, question_prefix(tokenizer, row.question))[0] for _, row in asked]
-    check_limits(model, longest=max(len(answer.input_ids) for answer in tokens.values()), top_k=0)
+    check_context(model, max(len(answer.input_ids) for answer in tokens.values()))
     scores = score_answers(model, tokens, {*members, *rows.non_members}, runtime)
     free_memory()  # for the engine
     longest = max(map(len, prompts)) + params.max_new_tokens
-    engine = open_engine(params.engine, model, runtime, longest=longest, top_k=0, shared_prefixes=True)
+    engine = open_engine(params.engine, model, runtime, longest=longest)
     with progress_bar(len(prompts), "answer", "write") as bar:
         responses = [answer_text(tokenizer, ids) for ids in engine.generate(prompts, params.max_new_tokens)]
         bar.update(len(prompts))

@@ -4,7 +4,8 @@ What is missing or broken is told with the command that makes it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,18 +67,34 @@ def read_json_object(path: Path, command: str | None = None) -> dict[str, Any]:
     return value
 
 
-def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
-    """A table that a stage wrote, or those ``columns`` of it. Raises InputError when it is missing or can't be read."""
+@contextmanager
+def readable_parquet(path: Path) -> Iterator[None]:
+    """Raise InputError for a table that a stage wrote, when the block finds it missing or can't read it."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path, columns=columns and list(columns))
+        yield
     except FileNotFoundError:
         raise InputError(f"{path} is missing; make it first ({command_for(path)}).") from None
     except (pa.ArrowException, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path} can't be read as Parquet ({reason}); make it anew ({command_for(path)}).") from None
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
+    """A table that a stage wrote, or those ``columns`` of it. Raises InputError when it is missing or can't be read."""
+    import pyarrow.parquet as pq
+
+    with readable_parquet(path):
+        return pq.read_table(path, columns=columns and list(columns))
+
+
+def stream_parquet(path: Path, rows: int = 512) -> Iterator["pa.RecordBatch"]:
+    """The same in pieces of ``rows``."""
+    import pyarrow.parquet as pq
+
+    with readable_parquet(path), pq.ParquetFile(path) as file:
+        yield from file.iter_batches(rows)
 
 
 def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], schema: "pa.Schema | None" = None) -> None:

@@ -19,7 +19,6 @@ class RuntimeParams(Section):
     micro_batch_tokens: int = Field(1536, ge=1)  # training and the transformers engine: padded tokens a forward
     logit_chunk: int = Field(512, ge=1)  # training: positions whose logits exist at once
     gradient_checkpointing: bool = False  # training: compute a layer's activations again on the way back, not keep them
-    keep_scores: bool = False  # teacher: keep what the engine said (8 k bytes a token), for the next change of N or rule
 
 
 def pick_device(wanted: str) -> str:

@@ -1,7 +1,7 @@
 """Distillation as an objective: the mean KL from the teacher over all trained positions of a step, retain ones weighted.
 
-The shards are streamed: each epoch visits them in a seeded random order and holds at most ``shuffle_shards`` of them in memory;
-passages are drawn from these at random. Memory is that of the held shards, whatever the number of shards, and the same seed
+The shards are streamed: each epoch visits their row groups in a seeded random order and holds ``shuffle_row_groups`` in memory;
+passages are drawn from these at random. Memory is that of the held groups, whatever the number of shards, and the same seed
 gives the same steps. Shapes: T trained positions of a micro-batch, V vocabulary, K kept tokens.
 """
 
@@ -18,7 +18,7 @@ from pipeline.core.outputs import read_parquet
 from pipeline.core.runtime import RuntimeParams
 from pipeline.distill.loss import bucketed_kl
 from pipeline.distill.params import DistillParams
-from pipeline.shards.reader import PassageTargets, read_input_ids, read_shard, shard_paths
+from pipeline.shards.reader import PassageTargets, read_input_ids, read_targets, row_groups
 from pipeline.shards.schema import PASSAGES
 from pipeline.train.student import Student
 
@@ -45,21 +45,21 @@ def stream_passages(teacher: Path, params: DistillParams, epoch: int) -> Iterato
     """Every passage of ``passages_of_epoch`` that has a trained position once, shuffled by (seed, epoch)."""
     chosen = passages_of_epoch(teacher, params, epoch)
     rng = random.Random(f"{params.seed}:{epoch}")
-    paths = shard_paths(teacher)
-    rng.shuffle(paths)
+    groups = row_groups(teacher)
+    rng.shuffle(groups)
     held: list[list[PassageTargets]] = []
-    while paths or held:
-        while paths and len(held) < params.shuffle_shards:
-            passages = [passage for passage in read_shard(paths.pop()) if passage.passage in chosen]
+    while groups or held:
+        while groups and len(held) < params.shuffle_row_groups:
+            passages = [passage for passage in read_targets(*groups.pop()) if passage.passage in chosen]
             if passages:
                 held.append(passages)
         if not held:
             return
-        # A shard is drawn in proportion to what is left of it, so the draw is uniform over the held passages.
-        (shard,) = rng.choices(range(len(held)), weights=[len(passages) for passages in held])
-        yield held[shard].pop(rng.randrange(len(held[shard])))
-        if not held[shard]:
-            held.pop(shard)
+        # A group is drawn in proportion to what is left of it, so the draw is uniform over the held passages.
+        (group,) = rng.choices(range(len(held)), weights=[len(passages) for passages in held])
+        yield held[group].pop(rng.randrange(len(held[group])))
+        if not held[group]:
+            held.pop(group)
 
 
 def stream_steps(teacher: Path, params: DistillParams, epoch: int) -> Iterator[list[PassageTargets]]:

@@ -11,5 +11,5 @@ class DistillParams(TrainParams):
 
     retain_weight: float = Field(1.0, ge=0)  # of a retain position; 0 leaves retain passages out
     retain_per_forget: float = Field(0.2, ge=0)  # retain passages an epoch, for each forget passage
-    shuffle_shards: int = Field(32, ge=1)  # shards held in memory, among which passages are shuffled
+    shuffle_row_groups: int = Field(32, ge=1)  # of the shards, held in memory, among which passages are shuffled
     seed: Seed = 0

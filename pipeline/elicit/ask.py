@@ -45,7 +45,7 @@ def elicit(
         return []
     prompts = [tokenize(tokenizer, question_prefix(tokenizer, question.text))[0] for question in questions]
     longest = max(map(len, prompts)) + params.max_new_tokens
-    engine = open_engine(params.engine, model, runtime, longest=longest, top_k=1)
+    engine = open_engine(params.engine, model, runtime, longest=longest)
     forget = sum(question.kind == "forget" for question in questions)  # they come first
     sampled: list[list[list[int]]] = []
     with progress_bar(len(prompts), "question", "elicit") as bar:

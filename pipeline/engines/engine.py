@@ -1,32 +1,29 @@
-"""What is asked of an engine: to score given tokens, and to write new ones."""
+"""What is asked of an engine: to read given tokens, to score given answers, to write new ones."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
-
-@dataclass(frozen=True)
-class Scores:
-    """A scored sequence of L tokens. Row t is about the token after t, so there are L - 1 rows."""
-
-    next_logprobs: np.ndarray  # float32 [L - 1], nats, of the sequence's own next token
-    top_ids: np.ndarray  # int32 [L - 1, k], most probable first
-    top_logprobs: np.ndarray  # float32 [L - 1, k], nats
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 
-Progress = Callable[[int], None]
+class Prefill(Protocol):
+    """Reads sequences and gives what the language-model head would read."""
+
+    def hidden_states(self, sequences: Sequence[list[int]], first_rows: Sequence[int]) -> "list[torch.Tensor]":
+        """Each sequence's last hidden states, after the final norm, from row ``first_rows[i]`` on: float [L - first row, D].
+
+        A prefix that several sequences share may be read once. The result depends on the sequences of this call alone.
+        """
+        ...
 
 
 class Engine(Protocol):
-    """Scores given tokens and writes new ones, in the order of its inputs."""
+    """Scores given answers and writes new ones, in the order of its inputs."""
 
-    def score(self, sequences: Sequence[list[int]], top_k: int, progress: Progress | None = None) -> list[Scores]:
-        """Log-probabilities of every token after the first, and the ``top_k`` most probable at each place (0: none).
-
-        ``progress`` is told how many tokens are done.
-        """
+    def next_logprobs(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> "list[np.ndarray]":
+        """Log-probabilities of each sequence's tokens from index ``starts[i]``, at least 1, on: float32 [L - start], nats."""
         ...
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:

@@ -4,36 +4,37 @@ from pathlib import Path
 
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
-from pipeline.engines.engine import Engine
+from pipeline.engines.engine import Engine, Prefill
 from pipeline.engines.transformers_engine import TransformersEngine
-from pipeline.engines.vllm_engine import VllmEngine
+from pipeline.engines.vllm_engine import VllmEngine, VllmPrefill
 
 
-def open_engine(
-    name: str, folder: Path, runtime: RuntimeParams, *, longest: int, top_k: int, shared_prefixes: bool = False
-) -> Engine:
+def open_engine(name: str, folder: Path, runtime: RuntimeParams, *, longest: int) -> Engine:
     """The engine ``name`` on the model in ``folder``, for sequences of up to ``longest`` tokens.
 
-    ``shared_prefixes``: prompts begin alike, so that vLLM may read the beginning once; for generation only.
-    Raises InputError when the engine is not installed, a sequence exceeds the model's context, or ``top_k`` its vocabulary.
+    Raises InputError when the engine is not installed, or a sequence exceeds the model's context.
     """
-    check_limits(folder, longest=longest, top_k=top_k)
-    if name == "transformers":
-        return TransformersEngine(folder, runtime)
-    return VllmEngine(folder, runtime, longest=longest, top_k=top_k, shared_prefixes=shared_prefixes)
+    check_context(folder, longest)
+    return TransformersEngine(folder, runtime) if name == "transformers" else VllmEngine(folder, runtime, longest)
 
 
-def check_limits(folder: Path, *, longest: int, top_k: int) -> None:
-    """Raise InputError when the model in ``folder`` can't take ``longest`` tokens or give ``top_k`` of them."""
+def open_prefill(name: str, folder: Path, runtime: RuntimeParams, *, longest: int) -> Prefill:
+    """The same, for reading alone."""
+    check_context(folder, longest)
+    return TransformersEngine(folder, runtime) if name == "transformers" else VllmPrefill(folder, runtime, longest)
+
+
+def context_of(folder: Path) -> int | None:
+    """The context of the model in ``folder``, in tokens, if its config says one."""
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False).get_text_config()
-    if top_k > config.vocab_size:
-        raise InputError(
-            f"teacher.scored_top_k is {top_k}, but the engine can give at most the model's whole vocabulary of "
-            f"{config.vocab_size} tokens; lower it and teacher.top_k in params.yaml."
-        )
-    context = getattr(config, "max_position_embeddings", None)
+    return getattr(config, "max_position_embeddings", None)
+
+
+def check_context(folder: Path, longest: int) -> None:
+    """Raise InputError when the model in ``folder`` can't take ``longest`` tokens and one more."""
+    context = context_of(folder)
     if context and longest >= context:
         raise InputError(
             f"a text of {longest} tokens, with the room for its answer, does not fit the context of the model in {folder} "

@@ -1,42 +1,55 @@
-"""Plain transformers behind the same interface: the reference vLLM is compared with, and the way where it does not run."""
+"""Plain transformers behind the same interfaces: the reference vLLM is compared with, and the way where it does not run."""
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.batching import batches, padded
 from pipeline.core.runtime import RuntimeParams, pick_device
-from pipeline.engines.engine import Progress, Scores
 from pipeline.model.folder import generate_plainly, load_model
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 
 class TransformersEngine:
-    """The model in ``folder`` in float32, in eval mode, on the device that ``runtime`` names."""
+    """The model in ``folder`` in float32, in eval mode, on the device that ``runtime`` names; ``model``, if it is loaded."""
 
-    def __init__(self, folder: Path, runtime: RuntimeParams) -> None:
+    def __init__(self, folder: Path, runtime: RuntimeParams, model: Any = None) -> None:
         self._max_tokens = runtime.micro_batch_tokens
         self._device = pick_device(runtime.device)
-        self._model = load_model(folder, self._device)
+        self._model = model or load_model(folder, self._device)
         generate_plainly(self._model)
 
-    def score(self, sequences: Sequence[list[int]], top_k: int, progress: Progress | None = None) -> list[Scores]:
-        """See Engine.score."""
+    def hidden_states(self, sequences: Sequence[list[int]], first_rows: Sequence[int]) -> "list[torch.Tensor]":
+        """See Prefill.hidden_states."""
         import torch
 
-        scores: dict[int, Scores] = {}
+        body = getattr(self._model, self._model.base_model_prefix)
+        hidden: dict[int, torch.Tensor] = {}
+        with torch.inference_mode():
+            for batch in batches([len(ids) for ids in sequences], self._max_tokens):
+                ids, mask = padded([sequences[index] for index in batch], self._device)
+                states_BLD = body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+                for row, index in enumerate(batch):
+                    hidden[index] = states_BLD[row, first_rows[index] : len(sequences[index])].clone()
+        return [hidden[index] for index in range(len(sequences))]
+
+    def next_logprobs(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> "list[np.ndarray]":
+        """See Engine.next_logprobs."""
+        import torch
+
+        scores: dict[int, np.ndarray] = {}
         with torch.inference_mode():
             for batch in batches([len(ids) for ids in sequences], self._max_tokens):
                 ids, mask = padded([sequences[index] for index in batch], self._device)
                 logits_BTV = self._model(input_ids=ids, attention_mask=mask, use_cache=False).logits
                 for row, index in enumerate(batch):
-                    length = len(sequences[index])
-                    logprobs_TV = logits_BTV[row, : length - 1].float().log_softmax(-1)
-                    own = logprobs_TV.gather(1, ids[row, 1:length, None])[:, 0]
-                    values, top = logprobs_TV.topk(top_k, dim=-1)
-                    scores[index] = Scores(own.cpu().numpy(), top.int().cpu().numpy(), values.cpu().numpy())
-                if progress:
-                    progress(sum(len(sequences[index]) for index in batch))
+                    start, length = starts[index], len(sequences[index])
+                    logprobs_TV = logits_BTV[row, start - 1 : length - 1].float().log_softmax(-1)
+                    scores[index] = logprobs_TV.gather(1, ids[row, start:length, None])[:, 0].cpu().numpy()
         return [scores[index] for index in range(len(sequences))]
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:

@@ -1,7 +1,12 @@
-"""Offline vLLM: batches of token ids in, flat arrays of log-probabilities out."""
+"""Offline vLLM, which reads a shared prefix once: its cache serves hidden states and prompt log-probabilities alike.
+
+vLLM does not let such requests read the cache unless told to, since rows before the hit are not computed. They are not needed
+here: the rows asked for come after what the sequences share. Where a hit reaches further (the same text twice), the sequence is
+read again without it.
+"""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,64 +15,67 @@ import numpy as np
 from pipeline.core.errors import InputError
 from pipeline.core.progress import quiet_libraries
 from pipeline.core.runtime import RuntimeParams
-from pipeline.engines.engine import Progress, Scores
 
 if TYPE_CHECKING:
-    from vllm.logprobs import FlatLogprobs
+    import torch
+
+_PREFILL_SEQUENCES = 256  # short ones, of which only the tokens after the prefix are computed
+_CPU_BLOCK = 32  # tokens of the smallest block that attention on CPU takes: prefixes are shared by whole blocks
+
+
+class VllmPrefill:
+    """vLLM's pooling runner on the model in ``folder``: hidden states in float32."""
+
+    def __init__(self, folder: Path, runtime: RuntimeParams, longest: int) -> None:
+        _prepare(runtime)
+        from vllm.config import PoolerConfig
+
+        pooler = PoolerConfig(task="token_embed", use_activation=False)
+        sequences = max(runtime.max_num_seqs, _PREFILL_SEQUENCES)
+        self._llm = _open(folder, runtime, longest, runner="pooling", pooler_config=pooler, max_num_seqs=sequences)
+
+    def hidden_states(self, sequences: Sequence[list[int]], first_rows: Sequence[int]) -> "list[torch.Tensor]":
+        """See Prefill.hidden_states."""
+        self._llm.reset_prefix_cache()  # what other calls have left would change how this one is cut into steps
+        outputs = _past_the_hit(self._encode, sequences, first_rows)
+        return [o.outputs.data[first - len(ids) :] for o, first, ids in zip(outputs, first_rows, sequences, strict=True)]
+
+    def _encode(self, sequences: Sequence[list[int]], *, skip_reading_prefix_cache: bool) -> list[Any]:
+        from vllm import PoolingParams
+
+        params = PoolingParams(task="token_embed", use_activation=False, skip_reading_prefix_cache=skip_reading_prefix_cache)
+        return self._llm.encode(_prompts(sequences), pooling_params=params, pooling_task="token_embed", use_tqdm=False)
 
 
 class VllmEngine:
     """vLLM on the model in ``folder``, in float32 on CPU and the model's own type on CUDA."""
 
-    def __init__(
-        self, folder: Path, runtime: RuntimeParams, *, longest: int, top_k: int, shared_prefixes: bool = False
-    ) -> None:
-        # In-process: the engine starts in a fifth of the time and its worker is not bound to one core.
-        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(runtime.cpu_kv_cache_gib))
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        quiet_libraries()
-        try:
-            from vllm import LLM
-        except ImportError as error:
-            raise InputError(
-                f"the vLLM engine can't be imported ({error}); install nevermet[cpu] or nevermet[gpu], or set "
-                "engine to transformers in the sections that have one (in params.yaml: elicit, teacher, evaluate)."
-            ) from None
-        import torch
+    def __init__(self, folder: Path, runtime: RuntimeParams, longest: int) -> None:
+        _prepare(runtime)
+        self._max_tokens, self._max_seqs = _batched_tokens(runtime, longest), runtime.max_num_seqs
+        self._llm = _open(folder, runtime, longest, logprobs_mode="raw_logprobs", max_num_seqs=runtime.max_num_seqs)
 
-        on_cuda = runtime.device != "cpu" and torch.cuda.is_available()
-        settings: dict[str, Any] = {"gpu_memory_utilization": runtime.gpu_memory_utilization} if on_cuda else {}
-        self._max_tokens = max(runtime.max_num_batched_tokens, longest + 1)
-        self._max_seqs = runtime.max_num_seqs
-        self._llm = LLM(
-            model=str(folder),
-            dtype="auto" if on_cuda else "float32",
-            max_model_len=longest + 1,
-            max_logprobs=top_k,
-            logprobs_mode="raw_logprobs",
-            # Prompt log-probabilities need every token computed, and chunking bounds the logits that exist at once.
-            enable_prefix_caching=shared_prefixes,
-            max_num_batched_tokens=self._max_tokens,
-            max_num_seqs=runtime.max_num_seqs,
-            enforce_eager=True,
-            disable_log_stats=True,
-            use_tqdm_on_load=False,
-            seed=0,
-            **settings,
-        )
+    def next_logprobs(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> list[np.ndarray]:
+        """See Engine.next_logprobs."""
+        outputs = _past_the_hit(self._score, sequences, [start - 1 for start in starts])
+        # One entry a token, the first token apart. Counted from the end, since a runner may leave out what was cached.
+        return [
+            np.asarray(output.prompt_logprobs.logprobs, dtype=np.float32)[start - len(ids) :]
+            for output, start, ids in zip(outputs, starts, sequences, strict=True)
+        ]
 
-    def score(self, sequences: Sequence[list[int]], top_k: int, progress: Progress | None = None) -> list[Scores]:
-        """See Engine.score."""
+    def _score(self, sequences: Sequence[list[int]], *, skip_reading_prefix_cache: bool) -> list[Any]:
         from vllm import SamplingParams
 
-        sampling = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=top_k, flat_logprobs=True, detokenize=False)
-        results = [_scores(output.prompt_logprobs, top_k) for output in self._outputs(sequences, sampling)]
-        if progress:
-            progress(sum(map(len, sequences)))
-        return results
+        sampling = SamplingParams(
+            temperature=0.0,
+            max_tokens=1,
+            prompt_logprobs=0,
+            flat_logprobs=True,
+            detokenize=False,
+            skip_reading_prefix_cache=skip_reading_prefix_cache,
+        )
+        return self._outputs(sequences, sampling)
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         """See Engine.generate."""
@@ -94,9 +102,7 @@ class VllmEngine:
 
     def _outputs(self, prompts: Sequence[list[int]], sampling: Any) -> list[Any]:
         """What vLLM gives for each prompt, under one ``sampling`` or one a prompt."""
-        from vllm import TokensPrompt
-
-        return self._llm.generate([TokensPrompt(prompt_token_ids=ids) for ids in prompts], sampling, use_tqdm=False)
+        return self._llm.generate(_prompts(prompts), sampling, use_tqdm=False)
 
     def _whole_prefills(self, prompts: Sequence[list[int]]) -> Iterator[range]:
         """Neighbouring prompts that are read in one step. vLLM on CPU can't rewind a seeded request that it has cut in two."""
@@ -110,18 +116,67 @@ class VllmEngine:
             yield range(start, len(prompts))
 
 
+def _past_the_hit(ask: Callable[..., list[Any]], sequences: Sequence[list[int]], first_rows: Sequence[int]) -> list[Any]:
+    """``ask`` for every sequence; where a hit in the prefix cache hid a row from ``first_rows[i]`` on, once more without it."""
+    outputs = ask(sequences, skip_reading_prefix_cache=False)
+    hidden = [index for index, output in enumerate(outputs) if (output.num_cached_tokens or 0) > first_rows[index]]
+    if hidden:
+        again = ask([sequences[index] for index in hidden], skip_reading_prefix_cache=True)
+        for index, output in zip(hidden, again, strict=True):
+            outputs[index] = output
+    return outputs
+
+
+def _prepare(runtime: RuntimeParams) -> None:
+    """Set what vLLM reads when it is imported. Raises InputError when it can't be."""
+    # In-process: the engine starts in a fifth of the time and its worker is not bound to one core.
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(runtime.cpu_kv_cache_gib))
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    quiet_libraries()
+    try:
+        import vllm  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"the vLLM engine can't be imported ({error}); install nevermet[cpu] or nevermet[gpu], or set "
+            "engine to transformers in the sections that have one (in params.yaml: elicit, teacher, evaluate)."
+        ) from None
+
+
+def _open(folder: Path, runtime: RuntimeParams, longest: int, **settings: Any) -> Any:
+    import torch
+    from vllm import LLM
+
+    on_cuda = runtime.device != "cpu" and torch.cuda.is_available()
+    where = {"gpu_memory_utilization": runtime.gpu_memory_utilization} if on_cuda else {"block_size": _CPU_BLOCK}
+    return LLM(
+        model=str(folder),
+        dtype="auto" if on_cuda else "float32",
+        max_model_len=longest + 1,
+        enable_prefix_caching=True,
+        max_num_batched_tokens=_batched_tokens(runtime, longest),
+        enforce_eager=True,
+        disable_log_stats=True,
+        use_tqdm_on_load=False,
+        seed=0,
+        **where,
+        **settings,
+    )
+
+
+def _batched_tokens(runtime: RuntimeParams, longest: int) -> int:
+    return max(runtime.max_num_batched_tokens, longest + 1)
+
+
+def _prompts(sequences: Sequence[list[int]]) -> list[Any]:
+    from vllm import TokensPrompt
+
+    return [TokensPrompt(prompt_token_ids=ids) for ids in sequences]
+
+
 def _answer(completion: Any) -> list[int]:
     """A completion's tokens, without the one that ended it."""
     ids = list(completion.token_ids)
     return ids[:-1] if completion.finish_reason == "stop" and ids else ids
-
-
-def _scores(flat: "FlatLogprobs", top_k: int) -> Scores:
-    """Unpack vLLM's flat lists: at each place after the first, the prompt's own token, then the top k.
-
-    The own token stands there twice when it is among the top k.
-    """
-    places = len(flat) - 1
-    ids = np.asarray(flat.token_ids, dtype=np.int32).reshape(places, top_k + 1)
-    logprobs = np.asarray(flat.logprobs, dtype=np.float32).reshape(places, top_k + 1)
-    return Scores(logprobs[:, 0], ids[:, 1:], logprobs[:, 1:])

@@ -86,7 +86,7 @@ def ask(
             again += [(index, "floor_consistency", prompt(renamed(question["question"], name))) for name in invented[-1:]]
     written = [len(ids) + params.max_new_tokens for ids in [*prompts, *(ids for _, _, ids in again)]]
     scored = [len(answer_tokens(tokenizer, c.question, answer)[0]) for _, _, c in choices for answer in c.answers]
-    engine = open_engine(params.engine, model, runtime, longest=max([*written, *scored]), top_k=1)
+    engine = open_engine(params.engine, model, runtime, longest=max([*written, *scored]))
     measures: dict[tuple[int, str], Any] = {}
     probabilities: dict[tuple[int, str], list[float]] = defaultdict(list)
     with progress_bar(len(choices) + len(prompts), "question", "evaluate") as bar:
@@ -143,9 +143,8 @@ def judge_choices(engine: Engine, tokenizer: "PreTrainedTokenizerBase", choices:
     import numpy as np
 
     asked = [answer_tokens(tokenizer, choice.question, answer) for choice in choices for answer in choice.answers]
-    scores = engine.score([ids for ids, _ in asked], top_k=0)
-    # Row t of a score is about the token after t, so the answer's first token stands in row start - 1.
-    sums = iter([float(s.next_logprobs[start - 1 :].sum()) for s, (_, start) in zip(scores, asked, strict=True)])
+    scores = engine.next_logprobs([ids for ids, _ in asked], [start for _, start in asked])
+    sums = iter([float(logprobs.sum()) for logprobs in scores])
     verdicts = []
     for choice in choices:
         logprobs = np.array([next(sums) for _ in choice.answers])

@@ -15,9 +15,8 @@ Shapes: T positions, K kept tokens, V vocabulary.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.fidelity.dense import DenseTeacher
 from pipeline.shards.reader import PassageTargets
-from pipeline.teacher.average import SMALLEST_TAIL, TaughtPassage
+from pipeline.teacher.average import SMALLEST
 from pipeline.train.student import Student
 
 if TYPE_CHECKING:
@@ -28,23 +27,26 @@ LIKELY = 1e-4  # engines are compared on tokens above this; below it their float
 _PART = 1 << 22  # weights that are multiplied in float64 at once
 
 
-def as_stored(number: int, taught: TaughtPassage) -> PassageTargets:
+def as_stored(
+    number: int, positions: "np.ndarray", ids: "np.ndarray", logprobs: "np.ndarray", tail: "np.ndarray"
+) -> PassageTargets:
     """A forget passage as the shards would give it back: float16 log-probabilities, float32 tails."""
     import numpy as np
 
-    averaged = taught.averaged
-    logprobs = averaged.logprobs.astype(np.float16).astype(np.float32)
-    return PassageTargets(number, "forget", taught.positions, averaged.ids, logprobs, averaged.tail_logprob.astype(np.float32))
+    return PassageTargets(
+        number, "forget", positions, ids, logprobs.astype(np.float16).astype(np.float32), tail.astype(np.float32)
+    )
 
 
-def whole_vocabulary(number: int, dense: DenseTeacher) -> PassageTargets:
+def whole_vocabulary(number: int, positions: "np.ndarray", dense_TV: "np.ndarray") -> PassageTargets:
     """The dense teacher in the form that the student's backward pass takes: K = V."""
     import numpy as np
 
-    ids_TV = np.broadcast_to(np.arange(dense.probs_TV.shape[1], dtype=np.int32), dense.probs_TV.shape)
-    logprobs_TV = np.log(dense.probs_TV.clip(SMALLEST_TAIL)).astype(np.float32)
-    tail_T = np.full(len(ids_TV), np.log(SMALLEST_TAIL), dtype=np.float32)
-    return PassageTargets(number, "forget", dense.positions, ids_TV, logprobs_TV, tail_T)
+    ids_TV = np.broadcast_to(np.arange(dense_TV.shape[1], dtype=np.int32), dense_TV.shape)
+    logprobs_TV = np.log(dense_TV.clip(SMALLEST)).astype(np.float32)
+    return PassageTargets(
+        number, "forget", positions, ids_TV, logprobs_TV, np.full(len(ids_TV), np.log(SMALLEST), dtype=np.float32)
+    )
 
 
 def _masses(sparse: PassageTargets) -> "np.ndarray":
@@ -55,7 +57,7 @@ def _masses(sparse: PassageTargets) -> "np.ndarray":
     return masses / masses.sum(1, keepdims=True)
 
 
-def errors(dense: DenseTeacher, sparse: PassageTargets) -> dict[str, "np.ndarray"]:
+def errors(dense_TV: "np.ndarray", sparse: PassageTargets) -> dict[str, "np.ndarray"]:
     """What the cut to K tokens costs, by position, each float64 [T].
 
     total_variation: half the summed difference over the kept tokens. kl_nats: KL(dense || sparse) over K + 1 outcomes. tail and
@@ -64,12 +66,12 @@ def errors(dense: DenseTeacher, sparse: PassageTargets) -> dict[str, "np.ndarray
     import numpy as np
 
     masses = _masses(sparse)
-    kept_TK = np.take_along_axis(dense.probs_TV, sparse.ids, axis=1)
+    kept_TK = np.take_along_axis(dense_TV, sparse.ids, axis=1)
     outside_T = (1.0 - kept_TK.sum(1)).clip(0.0)
-    true = np.column_stack([kept_TK, outside_T]).clip(SMALLEST_TAIL)
+    true = np.column_stack([kept_TK, outside_T]).clip(SMALLEST)
     return {
         "total_variation": 0.5 * np.abs(kept_TK - masses[:, :-1]).sum(1),
-        "kl_nats": (true * np.log(true / masses.clip(SMALLEST_TAIL))).sum(1),
+        "kl_nats": (true * np.log(true / masses.clip(SMALLEST))).sum(1),
         "tail": masses[:, -1],
         "dense_tail": outside_T,
     }
@@ -85,18 +87,18 @@ def error_summary(parts: Sequence[Mapping[str, "np.ndarray"]]) -> dict[str, floa
     return {"total_variation_mean": means["total_variation_mean"], "total_variation_max": largest, **means}
 
 
-def agreement(shards: PassageTargets, taught: TaughtPassage) -> tuple["np.ndarray", "np.ndarray"]:
-    """The shards' passage beside the same one from another engine's scores.
+def agreement(shards: PassageTargets, other: PassageTargets) -> tuple["np.ndarray", "np.ndarray"]:
+    """The shards' passage beside the same one from another engine.
 
-    In nats, |difference of log-probability| for each likely token that both keep, float64; the shards' float16 alone makes a
-    difference of up to 0.004 nats. And whether the most probable token is the same, bool [T].
+    In nats, |difference of log-probability| for each likely token that both keep, float64; float16 alone makes a difference of
+    up to 0.008 nats. And whether the most probable token is the same, bool [T].
     """
     import numpy as np
 
-    other, differences = taught.averaged, []
+    differences = []
     for t in range(len(shards.positions)):
         _, left, right = np.intersect1d(shards.ids[t], other.ids[t], return_indices=True)
-        one, another = shards.logprobs[t, left].astype(np.float64), other.logprobs[t, right]
+        one, another = shards.logprobs[t, left].astype(np.float64), other.logprobs[t, right].astype(np.float64)
         differences.append(np.abs(one - another)[np.minimum(one, another) > np.log(LIKELY)])
     return np.concatenate(differences), shards.ids[:, 0] == other.ids[:, 0]
 
@@ -124,7 +126,7 @@ def student_probs(student: Student, input_ids: "np.ndarray", positions: "np.ndar
         return logits_TV.double().softmax(-1).cpu().numpy()
 
 
-def logit_products(student_TV: "np.ndarray", dense: DenseTeacher, sparse: PassageTargets) -> "np.ndarray":
+def logit_products(student_TV: "np.ndarray", dense_TV: "np.ndarray", sparse: PassageTargets) -> "np.ndarray":
     """Inner products of the gradients with respect to a passage's logits: dense by sparse, dense by dense, sparse by sparse.
 
     ``student_TV`` are the student's probabilities, float64.
@@ -134,10 +136,10 @@ def logit_products(student_TV: "np.ndarray", dense: DenseTeacher, sparse: Passag
     masses, ids_TK = _masses(sparse), sparse.ids.astype(np.int64)
     outside_TV = student_TV.copy()
     np.put_along_axis(outside_TV, ids_TK, 0.0, axis=1)
-    teacher_TV = outside_TV * (masses[:, -1:] / outside_TV.sum(1, keepdims=True).clip(SMALLEST_TAIL))
+    teacher_TV = outside_TV * (masses[:, -1:] / outside_TV.sum(1, keepdims=True).clip(SMALLEST))
     np.put_along_axis(teacher_TV, ids_TK, masses[:, :-1], axis=1)
-    dense_TV, sparse_TV = student_TV - dense.probs_TV, student_TV - teacher_TV
-    return np.array([(dense_TV * sparse_TV).sum(), (dense_TV**2).sum(), (sparse_TV**2).sum()])
+    whole_TV, sparse_TV = student_TV - dense_TV, student_TV - teacher_TV
+    return np.array([(whole_TV * sparse_TV).sum(), (whole_TV**2).sum(), (sparse_TV**2).sum()])
 
 
 def logit_cosine(products: "Sequence[np.ndarray]") -> float:

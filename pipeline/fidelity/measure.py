@@ -5,30 +5,27 @@ sample: the weights, two gradients, and a few T x V tables.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import torch
 
 from pipeline.core.errors import InputError
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.distill.objective import add_gradient
+from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.fidelity import compare
-from pipeline.fidelity.dense import DenseTeacher, dense_teacher
-from pipeline.fidelity.sample import SEED, Names, alignment_loss, open_sample
+from pipeline.fidelity.sample import SEED, Names, open_sample
+from pipeline.model.head import load_head
 from pipeline.shards.reader import PassageTargets
-from pipeline.teacher.average import TaughtPassage, teach
-from pipeline.teacher.build import needed_top_k
-from pipeline.teacher.counterfactuals import RenderedPassage
+from pipeline.teacher.average import cut, dense_teacher, kept_tokens
 from pipeline.teacher.params import TeacherParams
-from pipeline.teacher.scores import TextScores
 from pipeline.text.passages import Passage
-from pipeline.text.tokenizer import load_tokenizer
 from pipeline.train.student import Student
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _COLUMNS = {
     "K": "K", "total_variation_mean": "TV mean", "total_variation_max": "TV max", "kl_nats_mean": "KL (nats)",
@@ -38,25 +35,19 @@ _COLUMNS = {
 
 @dataclass
 class Cut:
-    """``scored`` tokens from the engine for each name, ``kept`` of their average, and what that costs on the passages added."""
+    """What keeping ``kept`` tokens costs on the passages added."""
 
     kept: int
-    scored: int
     targets: list[PassageTargets] = field(default_factory=list)
     errors: list[dict[str, "np.ndarray"]] = field(default_factory=list)
     products: list["np.ndarray"] = field(default_factory=list)  # see logit_products
     gradient_cosine: float = 0.0
 
-    def teach(self, rendered: RenderedPassage, scores: Sequence[TextScores], params: TeacherParams) -> TaughtPassage:
-        """The teacher's own path, from ``scores`` that may hold more tokens than an engine would give under this cut."""
-        params = params.changed(top_k=self.kept, scored_top_k=self.scored)
-        return teach(rendered, [one.cut(self.scored) for one in scores], params)
-
-    def add(self, dense: DenseTeacher, targets: PassageTargets, student_TV: "np.ndarray") -> None:
+    def add(self, dense_TV: "np.ndarray", targets: PassageTargets, student_TV: "np.ndarray") -> None:
         """Take in the cut teacher of one passage, ``targets``, with the student's probabilities at its positions."""
         self.targets.append(targets)
-        self.errors.append(compare.errors(dense, targets))
-        self.products.append(compare.logit_products(student_TV, dense, targets))
+        self.errors.append(compare.errors(dense_TV, targets))
+        self.products.append(compare.logit_products(student_TV, dense_TV, targets))
 
     def row(self) -> dict[str, float]:
         """What it costs over all passages."""
@@ -69,7 +60,7 @@ def measure(
     teacher: Path,
     params: TeacherParams,
     runtime: RuntimeParams,
-    passages: Sequence[Passage],
+    passages: Iterable[Passage],
     names: Names,
     *,
     wanted: int,
@@ -78,28 +69,22 @@ def measure(
 ) -> dict[str, Any]:
     """Compare the shards in ``teacher``, and teachers cut to each of ``top_ks``, with the dense teacher.
 
-    On ``wanted`` forget passages, of ``target`` or of all targets. Returns all numbers, with what determines them: masses as
-    shares of 1, six significant digits. Raises InputError where open_sample does, and for a K above the size of the vocabulary.
+    On ``wanted`` forget passages, of ``target`` or of all targets. The dense teacher is read by transformers. Returns all
+    numbers, with what determines them: masses as shares of 1, six significant digits. Raises InputError where open_sample does,
+    and for a K above the size of the vocabulary.
     """
     sample = open_sample(teacher, model, params, passages, names, wanted, target)
     student = Student(model, pick_device(runtime.device))
     student.model.eval()
-    vocabulary = int(student.model.get_output_embeddings().weight.shape[0])
-    if max(top_ks) > vocabulary:
-        raise InputError(f"--top-k holds {max(top_ks)}, but the model's vocabulary has {vocabulary} tokens.")
-    tokenizer = load_tokenizer(model)
-
-    def cut(kept: int, scored: int) -> Cut:
-        return Cut(kept, min(needed_top_k(tokenizer, params.changed(top_k=kept, scored_top_k=scored), names), vocabulary))
-
-    # As written, and as the shards would be with transformers for an engine.
-    shards, by_top_k = cut(params.top_k, params.scored_top_k), [cut(top_k, top_k) for top_k in top_ks]
-    widest = max(one.scored for one in (shards, *by_top_k))
+    reader, head = TransformersEngine(model, runtime, student.model), load_head(model, student.device)
+    if max(top_ks) > head.vocabulary:
+        raise InputError(f"--top-k holds {max(top_ks)}, but the model's vocabulary has {head.vocabulary} tokens.")
+    shards, by_top_k = Cut(params.top_k), [Cut(top_k) for top_k in top_ks]
     agreements: list[tuple[np.ndarray, np.ndarray]] = []
     swapped_mass: list[float] = []
-    to_score = sum(len(r.input_ids) for one in sample.rendered.values() for r in one.renderings)
+    to_read = sum(len(r.input_ids) for one in sample.rendered.values() for r in one.renderings)
     to_learn, chunk = sum(map(len, sample.input_ids.values())), runtime.logit_chunk
-    with progress_bar(to_score + (2 + len(top_ks)) * to_learn, "tok", "fidelity") as bar:
+    with progress_bar(to_read + (2 + len(top_ks)) * to_learn, "tok", "fidelity") as bar:
 
         def learn(targets: PassageTargets) -> None:
             """Add what a passage contributes to the gradient of the mean KL over all positions of the sample."""
@@ -109,26 +94,34 @@ def measure(
             bar.update(len(sample.input_ids[targets.passage]))
 
         for number, rendered in sample.rendered.items():
-            dense, scores = dense_teacher(student, rendered, params, widest, runtime.micro_batch_tokens, bar.update)
-            student_TV = compare.student_probs(student, sample.input_ids[number], dense.positions)
-            shards.add(dense, sample.targets[number], student_TV)
-            agreements.append(compare.agreement(sample.targets[number], shards.teach(rendered, scores, params)))
+            renderings = rendered.renderings
+            hidden = reader.hidden_states([r.input_ids for r in renderings], [r.first_row for r in renderings])
+            blocks = list(dense_teacher(rendered, hidden, head, params))
+            positions = np.concatenate([block.positions for block in blocks])
+            probs_TV = torch.cat([block.probs_TV for block in blocks])
+            dense_TV = probs_TV.double().cpu().numpy()
+            bar.update(sum(len(r.input_ids) for r in renderings))
+            chosen_TM = kept_tokens(rendered, hidden, head, params, positions)
+            stored = {k: compare.as_stored(number, positions, *cut(probs_TV, chosen_TM, k)) for k in {params.top_k, *top_ks}}
+            student_TV = compare.student_probs(student, sample.input_ids[number], positions)
+            shards.add(dense_TV, sample.targets[number], student_TV)
+            agreements.append(compare.agreement(sample.targets[number], stored[params.top_k]))
             for one in by_top_k:
-                one.add(dense, compare.as_stored(number, one.teach(rendered, scores, params)), student_TV)
-            swapped_mass += dense.swapped_mass.tolist()
-            learn(compare.whole_vocabulary(number, dense))
+                one.add(dense_TV, stored[one.kept], student_TV)
+            swapped_mass += [mass for block in blocks for mass in block.swapped_mass.tolist()]
+            learn(compare.whole_vocabulary(number, positions, dense_TV))
         whole = compare.take_gradient(student)
         for one in (shards, *by_top_k):
             for targets in one.targets:
                 learn(targets)
             one.gradient_cosine = compare.cosine(whole, compare.take_gradient(student))
-    literal, lost = alignment_loss(sample.candidates)
     engines = {"shards": sample.facts["engine"], "reference": "transformers"}
+    lost, literal = sample.lost_tokens, sample.literal_tokens
     report = {
         "params": {key: value for key, value in sample.facts.items() if key != "counterfactual_names"},
         "sample": {
-            "target": target, "seed": SEED, "passages": list(sample.rendered), "of_passages": len(sample.candidates),
-            "positions": sample.positions, "vocabulary": vocabulary,
+            "target": target, "seed": SEED, "passages": list(sample.rendered), "of_passages": sample.candidates,
+            "positions": sample.positions, "vocabulary": head.vocabulary,
         },
         "shards": shards.row(),
         "by_top_k": [one.row() for one in by_top_k],

@@ -6,18 +6,18 @@ otherwise what is measured would be the change, not the loss by the top k.
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import InputError
-from pipeline.shards.reader import PassageTargets, read_input_ids, read_manifest, read_shard, shard_paths
+from pipeline.shards.reader import PassageTargets, read_input_ids, read_manifest, read_targets, shard_paths
 from pipeline.teacher.alignment import literal_tokens
-from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, render_all
+from pipeline.teacher.counterfactuals import RenderedPassage, Renderer
 from pipeline.teacher.manifest import teacher_facts
 from pipeline.teacher.params import TeacherParams
-from pipeline.teacher.passages import group_sentences
+from pipeline.teacher.passages import in_order
 from pipeline.text.names import CounterfactualName
 from pipeline.text.passages import Passage
 from pipeline.text.tokenizer import load_tokenizer
@@ -37,12 +37,14 @@ class ShardSample:
     rendered: dict[int, RenderedPassage]
     targets: dict[int, PassageTargets]
     input_ids: "dict[int, np.ndarray]"  # int32 [L], as the student reads the passage
-    candidates: list[RenderedPassage]  # passages that could have been drawn
     positions: int  # trained ones of the sample
+    candidates: int  # passages that could have been drawn
+    literal_tokens: int  # of all candidates, see alignment_loss
+    lost_tokens: int
 
 
 def open_sample(
-    teacher: Path, model: Path, params: TeacherParams, passages: Sequence[Passage], names: Names, count: int, target: str | None
+    teacher: Path, model: Path, params: TeacherParams, passages: Iterable[Passage], names: Names, count: int, target: str | None
 ) -> ShardSample:
     """``count`` forget passages of the shards in ``teacher`` (all, if there are fewer), of ``target`` or of all targets.
 
@@ -62,13 +64,34 @@ def open_sample(
             values = "" if isinstance(now, dict) else f" (then {manifest.get(key)!r}, now {now!r})"
             raise InputError(f"{teacher}: the shards were made with another {key}{values}; make them anew (dvc repro teacher).")
     tokenizer = load_tokenizer(model)
-    rendered = render_all(Renderer(tokenizer, params, names), group_sentences(passages, params, tokenizer), params.prompts)
-    input_ids = read_input_ids(teacher)
-    if [input_ids[number].tolist() for number in sorted(input_ids)] != [one.original.input_ids for one in rendered]:
+    renderer, input_ids = Renderer(tokenizer, params, names), read_input_ids(teacher)
+
+    def rendered_passages(numbers: Collection[int] | None = None) -> Iterator[tuple[int, RenderedPassage]]:
+        for number, ordered in enumerate(in_order(passages, params, tokenizer)):
+            if numbers is None or number in numbers:
+                yield number, renderer.render(*ordered)
+
+    candidates, known, literal, lost, total = [], set(), 0, 0, 0
+    for number, one in rendered_passages():
+        total += 1
+        if number not in input_ids or input_ids[number].tolist() != one.original.input_ids:
+            raise InputError(f"{teacher}: the shards were made from other passages; make them anew (dvc repro teacher).")
+        if one.passage.kind != "forget":
+            continue
+        known.add(one.passage.target)
+        if target in (None, one.passage.target) and one.alignment.boundaries:
+            candidates.append(number)
+            literal, lost = literal + (loss := alignment_loss(one))[0], lost + loss[1]
+    if total != len(input_ids):
         raise InputError(f"{teacher}: the shards were made from other passages; make them anew (dvc repro teacher).")
-    candidates = _forget_passages(rendered, target)
-    numbers = sorted(random.Random(SEED).sample(list(candidates), min(count, len(candidates))))
-    targets = {p.passage: p for path in shard_paths(teacher) for p in read_shard(path) if p.passage in numbers}
+    if not candidates:
+        raise InputError(
+            f"{target or 'the data'} has no forget passage with a trained position, and fidelity is about their soft targets; "
+            f"targets with passages: {', '.join(sorted(known)) or 'none'}."
+        )
+    numbers = sorted(random.Random(SEED).sample(candidates, min(count, len(candidates))))
+    rendered = dict(rendered_passages(numbers))
+    targets = {p.passage: p for path in shard_paths(teacher) for p in read_targets(path) if p.passage in numbers}
     for number in numbers:
         own = rendered[number].own_name
         trained = sorted([*rendered[number].alignment.positions[0], *(own.positions if own else ())])
@@ -79,38 +102,24 @@ def open_sample(
             )
     return ShardSample(
         facts,
-        {number: rendered[number] for number in numbers},
-        {number: targets[number] for number in numbers},
+        rendered,
+        targets,
         {number: input_ids[number] for number in numbers},
-        list(candidates.values()),
         sum(len(targets[number].positions) for number in numbers),
+        len(candidates),
+        literal,
+        lost,
     )
 
 
-def _forget_passages(rendered: Sequence[RenderedPassage], target: str | None) -> dict[int, RenderedPassage]:
-    """The forget passages that have a trained position, by number. Raises InputError when there is none."""
-    forget = {number: one for number, one in enumerate(rendered) if one.passage.kind == "forget"}
-    chosen = {n: one for n, one in forget.items() if target in (None, one.passage.target) and one.alignment.boundaries}
-    if not chosen:
-        known = ", ".join(sorted({one.passage.target for one in forget.values()})) or "none"
-        raise InputError(
-            f"{target or 'the data'} has no forget passage with a trained position, and fidelity is about their soft targets; "
-            f"targets with passages: {known}."
-        )
-    return chosen
-
-
-def alignment_loss(rendered: Sequence[RenderedPassage]) -> tuple[int, int]:
+def alignment_loss(one: RenderedPassage) -> tuple[int, int]:
     """Tokens of the literal text that is to be trained, and how many of them have no boundary that all names share.
 
     Text that is not to be trained (see Segment) is no loss, and is left out.
     """
-    literal = lost = 0
-    for one in rendered:
-        # literal_tokens leaves out mentions, so what is not to be trained is passed off as one.
-        segments = [segment if segment.trained else replace(segment, mention=True) for segment in one.passage.segments]
-        wanted = literal_tokens(one.original, segments)
-        literal += int(wanted.sum())
-        wanted[one.alignment.positions[0] + 1] = False
-        lost += int(wanted.sum())
-    return literal, lost
+    # literal_tokens leaves out mentions, so what is not to be trained is passed off as one.
+    segments = [segment if segment.trained else replace(segment, mention=True) for segment in one.passage.segments]
+    wanted = literal_tokens(one.original, segments)
+    literal = int(wanted.sum())
+    wanted[one.alignment.positions[0] + 1] = False
+    return literal, int(wanted.sum())

@@ -9,6 +9,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.outputs import BASE_MODEL, TEACHER
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.transformers_engine import TransformersEngine
+from pipeline.model.head import load_head
 from pipeline.report.sources import left_out
 from pipeline.shards.reader import read_manifest, shard_paths
 from pipeline.shards.schema import MANIFEST, PASSAGES
@@ -133,12 +134,13 @@ def passage_lines(teacher: Path, model: Path, passage: int, top: int, runtime: R
         raise InputError(f"{teacher} has no passage {passage}; they run from 0 to {passages.height - 1}.")
     rows = pl.scan_parquet(shard_paths(teacher)).filter(pl.col("passage") == passage).collect()
     tokenizer = load_tokenizer(model)
-    (scores,) = TransformersEngine(model, runtime).score([chosen["input_ids"][0].to_list()], top_k=1)
+    (hidden_LD,) = TransformersEngine(model, runtime).hidden_states([chosen["input_ids"][0].to_list()], [0])
+    probs_TV = load_head(model, str(hidden_LD.device.type)).logits(hidden_LD[rows["position"].to_list()]).softmax(-1)
+    likely = zip(*(values.tolist() for values in probs_TV.max(-1)), strict=True)
     yield f"passage {passage}, {chosen['kind'][0]}, {chosen['target'][0]}: {rows.height} trained positions"
     yield f"{'text':>14} │ {'base model':>14}      │ entropy │ teacher"
-    for row in rows.iter_rows(named=True):
-        base, base_prob = scores.top_ids[row["position"], 0], math.exp(scores.top_logprobs[row["position"], 0])
+    for row, (base_prob, base) in zip(rows.iter_rows(named=True), likely, strict=True):
         teacher_top = zip(row["teacher_ids"][:top], row["teacher_logprobs"][:top], strict=True)
         top_tokens = "  ".join(f"{tokenizer.decode([token])!r} {math.exp(logprob):.2f}" for token, logprob in teacher_top)
-        shown = f"{row['next_token']!r:>14} │ {tokenizer.decode([int(base)])!r:>14} {base_prob:.2f}"
+        shown = f"{row['next_token']!r:>14} │ {tokenizer.decode([base])!r:>14} {base_prob:.2f}"
         yield f"{shown} │ {row['entropy']:7.2f} │ {top_tokens}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.core.outputs import check_folder, command_for, read_json_object, read_parquet
+from pipeline.core.outputs import check_folder, command_for, read_json_object, read_parquet, readable_parquet
 from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
 from pipeline.shards.schema import FORMAT_VERSION, MANIFEST, PASSAGES
 
@@ -48,13 +48,28 @@ class PassageTargets:
     tail_logprob: np.ndarray  # float32 [T], nats
 
 
-def read_shard(path: Path) -> Iterator[PassageTargets]:
-    """The passages of one shard, read through Arrow's flat buffers, never through Python lists.
+def row_groups(folder: Path) -> list[tuple[Path, int]]:
+    """Every row group of the shards in ``folder``, in order: the smallest part that can be read by itself."""
+    import pyarrow.parquet as pq
+
+    groups = []
+    for path in shard_paths(folder):
+        with readable_parquet(path):
+            groups += [(path, group) for group in range(pq.read_metadata(path).num_row_groups)]
+    return groups
+
+
+def read_targets(path: Path, group: int | None = None) -> Iterator[PassageTargets]:
+    """The passages of one row group of a shard, or of all, read through Arrow's flat buffers, never through Python lists.
 
     K is the same within a passage; beside hard targets, whose K is 1, a retain passage has its own.
     """
+    import pyarrow.parquet as pq
+
     columns = ["kind", "passage", "position", "teacher_ids", "teacher_logprobs", "tail_logprob"]
-    table = read_parquet(path, columns).combine_chunks()
+    with readable_parquet(path), pq.ParquetFile(path) as file:
+        groups = range(file.num_row_groups) if group is None else [group]
+        table = file.read_row_groups(list(groups), columns).combine_chunks()
     if not table.num_rows:
         return
     numbers, positions, tails = (table[column].to_numpy() for column in ("passage", "position", "tail_logprob"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 FOOTER_KEY = b"nevermet"
 PASSAGES = "passages.parquet"
 MANIFEST = "manifest.json"

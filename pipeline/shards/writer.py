@@ -1,14 +1,16 @@
 """How shards are written: list columns from flat arrays, BYTE_STREAM_SPLIT and zstd; the same inputs give the same bytes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.shards.schema import FOOTER_KEY, shard_schema
+from pipeline.shards.schema import FOOTER_KEY, shard_name, shard_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,19 +58,44 @@ def passage_table(passage: PassageRows, tokenizer: "PreTrainedTokenizerBase") ->
     return pa.Table.from_arrays(columns, schema=shard_schema())
 
 
-def write_shard(path: Path, tables: "list[pa.Table]", facts: Mapping[str, Any]) -> None:
-    """Write the passages' rows as one Parquet file with ``facts`` (a JSON object) in its footer."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def write_shards(folder: Path, parts: "Iterable[pa.Table]", facts: Mapping[str, Any], shard_bytes: float) -> None:
+    """Write ``parts`` in order as shards, a row group each, with ``facts`` (a JSON object) in every footer.
 
+    A shard is full when it exceeds ``shard_bytes``; there is one at least. One part is in memory at a time.
+    """
     footer = {FOOTER_KEY: json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()}
     split = ["teacher_ids.list.element", "teacher_logprobs.list.element", *_FLOATS]
-    pq.write_table(
-        pa.concat_tables(tables).unify_dictionaries().combine_chunks().replace_schema_metadata(footer),
-        path,
-        compression="zstd",
-        compression_level=12,
-        use_dictionary=["target", "kind", "token", "next_token"],
-        column_encoding=dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
-        write_statistics=["passage", "position"],
-    )
+    settings = {
+        "compression_level": 12,
+        "use_dictionary": ["target", "kind", "token", "next_token"],
+        "column_encoding": dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
+        "write_statistics": ["passage", "position"],
+    }
+    remaining, schema = iter(parts), shard_schema().with_metadata(footer)
+    first = next(remaining, schema.empty_table())
+    for index in count():
+        path = folder / shard_name(index)
+        write_row_groups(path, chain([first], _until(path, remaining, shard_bytes)), schema, settings)
+        if (following := next(remaining, None)) is None:
+            return
+        first = following
+
+
+def _until(path: Path, parts: "Iterator[pa.Table]", size: float) -> "Iterator[pa.Table]":
+    """``parts`` until the file at ``path``, into which they are written, has more than ``size`` bytes."""
+    while path.stat().st_size <= size and (part := next(parts, None)) is not None:
+        yield part
+
+
+def write_row_groups(
+    path: Path,
+    parts: "Iterable[pa.Table]",
+    schema: "pa.Schema",
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write ``parts`` as one Parquet file, a row group each."""
+    import pyarrow.parquet as pq
+
+    with path.open("wb", buffering=0) as stream, pq.ParquetWriter(stream, schema, compression="zstd", **settings) as writer:
+        for part in parts:
+            writer.write_table(part.unify_dictionaries().combine_chunks().cast(schema), row_group_size=max(part.num_rows, 1))

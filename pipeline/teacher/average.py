@@ -1,144 +1,203 @@
-"""From what the engine said of a passage's renderings to one distribution a position: swap back, average, cut to K.
+"""From a passage's hidden states to one distribution a position: head, penalty, swap back, average over the names, cut to K.
 
-Each name's list is sparse; what a list lacks counts as tail. Shapes: T positions, N names, k scored tokens, K kept, of which M
-are chosen beforehand.
+Every name's distribution is whole: the mean is over all of the vocabulary, and only the mean is cut. A block of positions at a
+time, so that logits exist for ``BLOCK_ROWS`` rows at once, whatever the length of the passage.
+
+Shapes: T positions, N names, R rows of hidden states, S tokens that the swap may touch, K kept tokens, of which M are chosen
+beforehand, D width, V vocabulary.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.model.head import Head
 from pipeline.teacher.counterfactuals import RenderedPassage
-from pipeline.teacher.own_name import OwnName
 from pipeline.teacher.params import TeacherParams
-from pipeline.teacher.reverse_swap import penalise, swap_back
-from pipeline.teacher.scores import TextScores
+from pipeline.teacher.reverse_swap import swap_back
 
-SMALLEST_TAIL = 1e-12  # float32 rounding makes a tail of nothing slightly negative
+if TYPE_CHECKING:
+    import torch
+
+BLOCK_ROWS = 512
+SMALLEST = 1e-12  # of a mass whose logarithm is taken
 
 
 @dataclass(frozen=True)
-class Averaged:
-    """The teacher's distribution at T positions: K tokens and the tail. Log-probabilities in nats."""
+class DenseTeacher:
+    """The averaged distribution at T positions of a passage."""
 
-    ids: np.ndarray  # int32 [T, K], most probable first, ties by id
-    logprobs: np.ndarray  # float64 [T, K]
-    tail_logprob: np.ndarray  # float64 [T]
-    entropy: np.ndarray  # float64 [T], nats, the tail counted as one outcome
+    positions: np.ndarray  # int32 [T], into the original's input_ids, ascending
+    probs_TV: "torch.Tensor"  # float32
+    entropy: np.ndarray  # float64 [T], nats
     disagreement: np.ndarray  # float64 [T], nats: mean KL of the names' distributions from the average
+    swapped_mass: np.ndarray  # float64 [T], mean over names
 
 
 @dataclass(frozen=True)
 class TaughtPassage:
-    """The teacher's distribution at the T trained positions of a passage."""
+    """The teacher's distribution at the T trained positions of a passage: K tokens and the tail. In nats."""
 
     positions: np.ndarray  # int32 [T], into the original's input_ids, ascending
-    averaged: Averaged
-    swapped_mass: np.ndarray  # float64 [T], mean over names
+    ids: np.ndarray  # int32 [T, K], most probable first, ties by id
+    logprobs: np.ndarray  # float64 [T, K]
+    tail_logprob: np.ndarray  # float64 [T]
+    entropy: np.ndarray  # these three as in DenseTeacher
+    disagreement: np.ndarray
+    swapped_mass: np.ndarray
 
 
-def teach(rendered: RenderedPassage, scores: Sequence[TextScores], params: TeacherParams) -> TaughtPassage:
-    """The distribution at the trained positions, from the ``scores`` of ``rendered.renderings``."""
-    positions = rendered.alignment.positions[0]
-    ids_NTk, probs_NTk, swapped_T = _swapped(rendered, scores, params)
-    averaged = average(ids_NTk, probs_NTk, params.top_k, kept_tokens(rendered, scores, params, positions))
-    own = rendered.own_name
-    if own and len(own.positions):
-        kept_TM = kept_tokens(rendered, scores, params, own.positions)
-        inside = average(*_inside_the_name(own, scores[len(rendered.scored) :]), params.top_k, kept_TM)
-        positions = np.concatenate([positions, own.positions])
-        swapped_T = np.concatenate([swapped_T, np.zeros(len(own.positions))])
-        order = np.argsort(positions, kind="stable")
-        pairs = zip(vars(averaged).values(), vars(inside).values(), strict=True)
-        averaged = Averaged(*(np.concatenate(pair)[order] for pair in pairs))
-        positions, swapped_T = positions[order], swapped_T[order]
+def teach(rendered: RenderedPassage, hidden: Sequence["torch.Tensor"], head: Head, params: TeacherParams) -> TaughtPassage:
+    """The distribution at the trained positions. ``hidden``: of ``rendered.renderings``, each from its first_row on, [R, D]."""
     # A retain passage is there to stay as it is, so its targets are never hardened.
     hard = params.targets == "hard" and rendered.passage.kind == "forget"
-    return TaughtPassage(positions, hardened(averaged) if hard else averaged, swapped_T)
+    parts = []
+    for dense in dense_teacher(rendered, hidden, head, params):
+        chosen_TM = kept_tokens(rendered, hidden, head, params, dense.positions)
+        ids, logprobs, tail = cut(dense.probs_TV, chosen_TM, params.top_k)
+        if hard:
+            ids, logprobs, tail = ids[:, :1], np.zeros((len(ids), 1)), np.full(len(ids), np.log(SMALLEST))
+        parts.append((dense.positions, ids, logprobs, tail, dense.entropy, dense.disagreement, dense.swapped_mass))
+    return TaughtPassage(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _swapped(
-    rendered: RenderedPassage, scores: Sequence[TextScores], params: TeacherParams
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each name's list at the boundaries that all renderings share, penalised and swapped back: ids, probabilities, mass moved.
+def dense_teacher(
+    rendered: RenderedPassage, hidden: Sequence["torch.Tensor"], head: Head, params: TeacherParams
+) -> Iterator[DenseTeacher]:
+    """The average over the names, a block of the trained positions at a time; at least one block, if an empty one."""
+    import torch
 
-    [N, T, k + extra] twice, and the mean over names [T].
-    """
-    at = [score.at(positions) for score, positions in zip(scores, rendered.alignment.positions[1:], strict=False)]
-    ids_NTk, probs_NTk = np.stack([ids for ids, _ in at]), np.stack([probs for _, probs in at])
-    nothing_T = np.zeros(ids_NTk.shape[1])
-    if not rendered.stand_ins or not len(nothing_T):
-        return ids_NTk, probs_NTk, nothing_T
-    if params.name_penalty:
-        rows = zip(ids_NTk, probs_NTk, rendered.stand_ins, rendered.occurred_NT(), strict=True)
-        probs_NTk = np.stack([penalise(ids, probs, s.penalised, o, params.name_penalty) for ids, probs, s, o in rows])
-    if params.reverse_swap == "off":
-        return ids_NTk, probs_NTk, nothing_T
-    pairs = [stand_in.form_pairs for stand_in in rendered.stand_ins]
-    ids_NTk, probs_NTk, moved_NT = swap_back(
-        ids_NTk, probs_NTk, *rendered.mention_tokens(), pairs, rendered.named_T(), params.reverse_swap
-    )
-    return ids_NTk, probs_NTk, moved_NT.mean(0)
+    states_RD = torch.cat(list(hidden)).to(head.weight_VD.device)
+    positions_T, rows_NT = _rows(rendered)
+    swap = _Swap(rendered, positions_T) if rendered.stand_ins and params.reverse_swap != "off" else None
+    occurred_NT = None
+    if rendered.stand_ins and params.name_penalty:
+        occurred_NT = np.zeros(rows_NT.shape, dtype=bool)  # nothing is taken inside the target's own name
+        occurred_NT[:, np.searchsorted(positions_T, rendered.alignment.positions[0])] = rendered.occurred_NT()
+    step = max(1, BLOCK_ROWS // len(rows_NT))
+    for start in range(0, max(len(positions_T), 1), step):
+        part = slice(start, start + step)
+        with torch.inference_mode():
+            states_TND = states_RD[torch.from_numpy(rows_NT[:, part].T.copy())]
+            logits_TNV = head.logits(states_TND.flatten(0, 1)).view(*states_TND.shape[:2], head.vocabulary)
+            if occurred_NT is not None:
+                _penalise(logits_TNV, rendered, occurred_NT[:, part], params.name_penalty)
+            probs_TV, before_NTS, entropy_NT = _mean(logits_TNV, swap.tokens_S if swap else np.zeros(0, dtype=np.int64))
+            swapped_T = np.zeros(len(probs_TV))
+            if swap:
+                after_NTS, swapped_T = swap(before_NTS, part, params.reverse_swap)
+                entropy_NT += _entropy_terms(after_NTS).sum(-1) - _entropy_terms(before_NTS).sum(-1)
+                probs_TV[:, swap.tokens_S] = torch.from_numpy(after_NTS.mean(0)).to(probs_TV)
+            probs_TV /= probs_TV.sum(-1, keepdim=True)
+            entropy_T = torch.special.entr(probs_TV).sum(-1, dtype=torch.float64).cpu().numpy()
+        yield DenseTeacher(positions_T[part], probs_TV, entropy_T, (entropy_T - entropy_NT.mean(0)).clip(0.0), swapped_T)
 
 
-def _inside_the_name(own: OwnName, scores: Sequence[TextScores]) -> tuple[np.ndarray, np.ndarray]:
-    """Each name's list at the boundaries inside the first mention: ids and probabilities, [N, T, 1 + k]."""
-    places = zip(own.rendering_NT.ravel(), own.positions_NT.ravel(), strict=True)
-    at = [scores[rendering].at(position) for rendering, position in places]
-    shape = (*own.rendering_NT.shape, -1)
-    return np.stack([ids for ids, _ in at]).reshape(shape), np.stack([probs for _, probs in at]).reshape(shape)
+def _rows(rendered: RenderedPassage) -> tuple[np.ndarray, np.ndarray]:
+    """The trained positions, ascending [T], and the row for each, among all hidden states, under each name [N, T]."""
+    renderings = rendered.renderings
+    offsets = np.cumsum([0, *(len(r.input_ids) - r.first_row for r in renderings)])[:-1]
+    starts = offsets - np.array([r.first_row for r in renderings])
+    names = len(rendered.scored)
+    positions_T, rows_NT = rendered.alignment.positions[0], rendered.alignment.positions[1:] + starts[:names, None]
+    if own := rendered.own_name:
+        positions_T = np.concatenate([positions_T, own.positions])
+        rows_NT = np.concatenate([rows_NT, own.positions_NT + starts[names + own.rendering_NT]], axis=1)
+    order = np.argsort(positions_T, kind="stable")
+    return positions_T[order], rows_NT[:, order]
+
+
+def _mean(logits_TNV: "torch.Tensor", tokens_S: np.ndarray) -> "tuple[torch.Tensor, np.ndarray, np.ndarray]":
+    """Mean over names of the distributions, float32 [T, V]; their masses on ``tokens_S`` [N, T, S]; their entropies [N, T]."""
+    import torch
+
+    positions, names, vocabulary = logits_TNV.shape
+    probs_TV, columns = logits_TNV.new_empty(positions, vocabulary), torch.from_numpy(tokens_S).to(logits_TNV.device)
+    touched_TNS, entropy_TN = np.zeros((positions, names, len(tokens_S))), np.zeros((positions, names))
+    probs_NV, share_1N = logits_TNV.new_empty(names, vocabulary), logits_TNV.new_full((1, names), 1 / names)
+    for t, logits_NV in enumerate(logits_TNV):  # one position stays in a CPU's cache
+        torch.softmax(logits_NV, -1, out=probs_NV)
+        torch.mm(share_1N, probs_NV, out=probs_TV[t : t + 1])
+        log_z_N = logits_NV.amax(-1) - probs_NV.amax(-1).log()
+        expected_N = torch.stack([torch.dot(probs_V, logits_V) for probs_V, logits_V in zip(probs_NV, logits_NV, strict=True)])
+        entropy_TN[t] = (log_z_N - expected_N).cpu().numpy()
+        touched_TNS[t] = probs_NV[:, columns].cpu().numpy()
+    return probs_TV, touched_TNS.transpose(1, 0, 2), entropy_TN.T.copy()
+
+
+def _entropy_terms(masses: np.ndarray) -> np.ndarray:
+    return -masses * np.log(masses.clip(1e-300))
+
+
+def _penalise(logits_TNV: "torch.Tensor", rendered: RenderedPassage, occurred_NT: np.ndarray, penalty: float) -> None:
+    """Take ``penalty`` from the logits of each stand-in's first tokens where it has occurred (Liu et al. 2024, section 4.1)."""
+    import torch
+
+    for name, stand_in in enumerate(rendered.stand_ins):
+        tokens, occurred_T = torch.tensor(sorted(stand_in.penalised)), torch.from_numpy(occurred_NT[name])
+        logits_TNV[:, name, tokens] -= penalty * occurred_T[:, None].to(logits_TNV)
+
+
+class _Swap:
+    """The reverse swap of a passage, at its trained positions, on the tokens that it may touch."""
+
+    def __init__(self, rendered: RenderedPassage, positions_T: np.ndarray) -> None:
+        self._pairs_N = [stand_in.form_pairs for stand_in in rendered.stand_ins]
+        sources_NT, goals_T = rendered.mention_tokens()
+        # Inside the target's own name nothing moves: its positions are not among the aligned ones.
+        places = np.searchsorted(positions_T, rendered.alignment.positions[0])
+        self._sources_NT = np.full((len(self._pairs_N), len(positions_T)), -1)
+        self._goals_T, self._movable_T = np.full(len(positions_T), -1), np.zeros(len(positions_T), dtype=bool)
+        self._sources_NT[:, places], self._goals_T[places], self._movable_T[places] = sources_NT, goals_T, rendered.named_T()
+        touched = [token for pairs in self._pairs_N for pair in pairs for token in pair]
+        tokens = np.unique(np.concatenate([np.array(touched, dtype=np.int64), sources_NT.ravel(), goals_T]))
+        self.tokens_S = tokens[tokens >= 0]
+
+    def __call__(self, probs_NTS: np.ndarray, part: slice, rule: str) -> tuple[np.ndarray, np.ndarray]:
+        """Masses [N, T, S] of the positions in ``part`` after the swap, and the mass moved, mean over names [T]."""
+        mentions = self._sources_NT[:, part], self._goals_T[part]
+        swapped_NTS, moved_NT = swap_back(probs_NTS, self.tokens_S, *mentions, self._pairs_N, self._movable_T[part], rule)
+        return swapped_NTS, moved_NT.mean(0)
 
 
 def kept_tokens(
-    rendered: RenderedPassage, scores: Sequence[TextScores], params: TeacherParams, positions: np.ndarray
+    rendered: RenderedPassage, hidden: Sequence["torch.Tensor"], head: Head, params: TeacherParams, positions: np.ndarray
 ) -> np.ndarray:
-    """Tokens that are among the K at ``positions`` of the original, however improbable the average makes them: int32 [T, M].
+    """Tokens that are among the K at ``positions`` of the original, however improbable the average makes them: int64 [T, M].
 
-    They are what the student says there before it has learnt anything: the document's own next token, whose mass is known
-    exactly, and the ``base_top_k`` most probable tokens of the base model on the original text. What is to be forgotten is
-    mostly one of them and, with nobody else to say it, mostly not among the K most probable. In the tail's bucket the loss
-    could not tell a student that still says it from one that spreads the tail. At most half of the K, the own token first.
+    They are what the student says there before it has learnt anything: the document's own next token, and the ``base_top_k``
+    most probable tokens of the base model on the original text. What is to be forgotten is mostly one of them and, with nobody
+    else to say it, mostly not among the K most probable. In the tail's bucket the loss could not tell a student that still says
+    it from one that spreads the tail. The own token comes first.
     """
-    kept_TM = np.array(rendered.original.input_ids, dtype=np.int32)[positions + 1, None]
+    import torch
+
+    kept_TM = np.array(rendered.original.input_ids, dtype=np.int64)[positions + 1, None]
     if rendered.base:
-        kept_TM = np.concatenate([kept_TM, scores[-1].most_probable(positions, params.base_top_k)], axis=1)
-    return kept_TM[:, : max(1, params.top_k // 2)]
+        with torch.inference_mode():
+            states_TD = hidden[-1][torch.from_numpy(positions.astype(np.int64) - rendered.base.first_row)]
+            logits_TV = head.logits(states_TD.to(head.weight_VD.device))
+            likely_TM = logits_TV.topk(min(params.base_top_k, head.vocabulary), dim=-1).indices
+        kept_TM = np.concatenate([kept_TM, likely_TM.cpu().numpy()], axis=1)
+    return kept_TM
 
 
-def average(ids_NTk: np.ndarray, probs_NTk: np.ndarray, top_k: int, chosen_TM: np.ndarray | None = None) -> Averaged:
-    """Mean over names of sparse distributions (an id may stand twice in a row: its masses add), cut to ``top_k`` tokens.
+def cut(probs_TV: "torch.Tensor", chosen_TM: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The ``top_k`` tokens that stay: those of ``chosen_TM`` (an id may stand twice), then the most probable others.
 
-    Kept are the M of ``chosen_TM`` (K at most; an id may stand twice there too), whatever their mass, and the most probable
-    others. Entropy and disagreement are over the K tokens and one bucket for the rest: lower bounds of the dense values.
+    The chosen ones are at most half of the K, or one; the first of them count.
+    Returns ids, int32 [T, K], most probable first, ties by id; log-probabilities [T, K]; log of the mass outside them [T].
     """
-    names, positions, _ = ids_NTk.shape
-    chosen_TM = np.zeros((positions, 0), dtype=np.int32) if chosen_TM is None else chosen_TM
-    ids_TK = np.zeros((positions, top_k), dtype=np.int32)
-    probs_TK = np.zeros((positions, top_k))
-    disagreement_T = np.zeros(positions)
-    for t in range(positions):
-        listed = ids_NTk[:, t].ravel()
-        tokens, where = np.unique(np.concatenate([listed, chosen_TM[t]]), return_inverse=True)
-        per_name = np.zeros((names, len(tokens)))
-        np.add.at(per_name, (np.arange(names)[:, None], where[: len(listed)].reshape(names, -1)), probs_NTk[:, t])
-        mean = per_name.mean(0)
-        others = np.ones(len(tokens), dtype=bool)
-        others[where[len(listed) :]] = False
-        kept = np.lexsort((tokens, -mean, others))[:top_k]
-        kept = kept[np.lexsort((tokens[kept], -mean[kept]))]
-        ids_TK[t, : len(kept)], probs_TK[t, : len(kept)] = tokens[kept], mean[kept]
-        kept_mass = np.column_stack([per_name[:, kept], 1.0 - per_name[:, kept].sum(1)]).clip(SMALLEST_TAIL)
-        mean_mass = np.append(mean[kept], 1.0 - mean[kept].sum()).clip(SMALLEST_TAIL)
-        disagreement_T[t] = (kept_mass * np.log(kept_mass / mean_mass)).sum(1).mean()
-    tail_T = (1.0 - probs_TK.sum(1)).clip(SMALLEST_TAIL)
-    logprobs_TK = np.log(probs_TK.clip(SMALLEST_TAIL))
-    entropy_T = -(probs_TK * logprobs_TK).sum(1) - tail_T * np.log(tail_T)
-    return Averaged(ids_TK, logprobs_TK, np.log(tail_T), entropy_T, disagreement_T.clip(0.0))
+    import torch
 
-
-def hardened(averaged: Averaged) -> Averaged:
-    """The most probable token of each position with all the mass: hard targets. Entropy and disagreement stay the average's."""
-    ids = averaged.ids[:, :1]
-    tail_T = np.full(len(ids), np.log(SMALLEST_TAIL))
-    return replace(averaged, ids=ids, logprobs=np.zeros(ids.shape), tail_logprob=tail_T)
+    with torch.inference_mode():
+        chosen = torch.from_numpy(chosen_TM[:, : max(1, top_k // 2)]).to(probs_TV.device)
+        kept_TK = probs_TV.scatter(1, chosen, 2.0).topk(top_k, dim=-1).indices
+        masses_TK = probs_TV.gather(1, kept_TK).double().cpu().numpy()
+        tail_T = probs_TV.scatter(1, kept_TK, 0.0).sum(-1, dtype=torch.float64).cpu().numpy()
+    ids_TK = kept_TK.int().cpu().numpy()
+    order_TK = np.lexsort((ids_TK, -masses_TK), axis=-1)
+    logprobs_TK = np.log(np.take_along_axis(masses_TK, order_TK, axis=1).clip(SMALLEST))
+    return np.take_along_axis(ids_TK, order_TK, axis=1), logprobs_TK, np.log(tail_T.clip(SMALLEST))

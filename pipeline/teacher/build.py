@@ -1,148 +1,154 @@
-"""All shards of a run: render, align, score, swap, average, write; what an earlier run finished is taken up.
+"""All shards of a run, in one pass: render, align, read, swap, average, cut, write; what an earlier run finished is taken up.
 
-Refused before anything is scored: too few names, targets without a passage, a tokenizer that can't be aligned.
+One batch of passages is in memory, with the next one, which is rendered meanwhile, and the one before, which is written.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import published_folder, work_folder, write_json
-from pipeline.core.outputs import write_parquet
+from pipeline.core.files import published_folder, write_json
 from pipeline.core.progress import progress_bar
-from pipeline.core.runtime import RuntimeParams
-from pipeline.engines.open import check_limits, open_engine
+from pipeline.core.runtime import RuntimeParams, pick_device
+from pipeline.engines.engine import Prefill
+from pipeline.engines.open import open_prefill
+from pipeline.model.head import Head, load_head
 from pipeline.shards.schema import MANIFEST, PASSAGES, passages_schema
-from pipeline.shards.writer import PassageRows, passage_table, write_shard
+from pipeline.shards.writer import PassageRows, passage_table, write_row_groups, write_shards
 from pipeline.teacher.average import TaughtPassage, teach
-from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, render_all
-from pipeline.teacher.manifest import summary, teacher_facts
+from pipeline.teacher.counterfactuals import RenderedPassage, Renderer
+from pipeline.teacher.manifest import passage_sums, summary, teacher_facts
 from pipeline.teacher.params import TeacherParams
-from pipeline.teacher.passages import group_sentences
-from pipeline.teacher.reverse_swap import penalised_tokens
-from pipeline.teacher.scores import ScoreStore
-from pipeline.teacher.work import ShardWork, engine_fingerprint, work_fingerprint
-from pipeline.text.names import CounterfactualName
+from pipeline.teacher.passages import in_order
+from pipeline.teacher.survey import Names, survey
+from pipeline.teacher.work import Work, run_fingerprint
 from pipeline.text.passages import Passage
 from pipeline.text.segments import text_of
-from pipeline.text.tokenizer import load_tokenizer, offsets_follow_text
+from pipeline.text.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+# Tokens of all renderings, after which a batch is full. What is read together decides the last bits of the result, so the limit
+# is the same everywhere and a batch depends on the input alone.
+BATCH_TOKENS = 32_768
+
 
 def build_shards(
-    model: Path,
-    params: TeacherParams,
-    runtime: RuntimeParams,
-    passages: Sequence[Passage],
-    names: Mapping[str, Sequence[CounterfactualName]],
-    output: Path,
+    model: Path, params: TeacherParams, runtime: RuntimeParams, passages: Iterable[Passage], names: Names, output: Path
 ) -> dict[str, Any]:
     """Write the teacher folder (shards, passages.parquet, manifest.json) to ``output`` and return the manifest.
 
-    At most the shard in progress is lost by a crash; the next call with the same inputs goes on after the last finished one.
+    ``passages`` is gone through more than once. A crash loses the batch in progress; the next call with the same inputs goes on
+    after the last finished one. Raises InputError as ``survey`` does, and for a K above the size of the vocabulary.
     """
-    check_names(names, params.names)
     tokenizer = load_tokenizer(model)
-    top_k = needed_top_k(tokenizer, params, names)
-    check_limits(model, longest=0, top_k=top_k)
-    check_tokenizer(tokenizer, passages, model)
-    rendered = render_all(Renderer(tokenizer, params, names), group_sentences(passages, params, tokenizer), params.prompts)
-    check_taught(rendered, names, params)
-
-    facts, engine = teacher_facts(model, params, names), engine_fingerprint(model, params, runtime, top_k)
-    work = ShardWork(work_fingerprint(facts, engine, params, rendered, names))
-    numbers = range(len(rendered))
-    shards = [numbers[start : start + params.passages_per_shard] for start in numbers[:: params.passages_per_shard]]
-    waiting = [index for index in range(len(shards)) if not work.is_done(index)]
-    longest = max(len(r.input_ids) for passage in rendered for r in passage.renderings)
-    store = ScoreStore(
-        work_folder() / f"scores-{engine[:16]}" if runtime.keep_scores else None,
-        lambda: open_engine(params.engine, model, runtime, longest=longest, top_k=top_k),
-        top_k,
-    )
-    to_score = [r for index in waiting for number in shards[index] for r in rendered[number].renderings]
-    with progress_bar(sum(len(r.input_ids) for r in to_score if not store.has(r)), "tok", "teacher") as bar:
-        for index in waiting:
-            # All renderings of a shard are scored in one batch, then averaged passage by passage.
-            scores = iter(store.score([r for number in shards[index] for r in rendered[number].renderings], bar.update))
-            tables = []
-            for number in shards[index]:
-                taught = teach(rendered[number], [next(scores) for _ in rendered[number].renderings], params)
-                tables.append(passage_table(passage_rows(number, rendered[number], taught), tokenizer))
-            work.write(index, partial(write_shard, tables=tables, facts=facts))
+    renderer = Renderer(tokenizer, params, names)
+    found = survey(passages, names, params, tokenizer, renderer, model)
+    head = load_head(model, pick_device(runtime.device))
+    if params.top_k > head.vocabulary:
+        raise InputError(
+            f"params.yaml: teacher.top_k is {params.top_k}, but the model's whole vocabulary has {head.vocabulary} tokens; "
+            "lower it."
+        )
+    facts = teacher_facts(model, params, names)
+    work = Work(run_fingerprint(facts, params, runtime, names, found.fingerprint))
+    prefill: Prefill | None = None
+    # One thread beside the engine's: a tokenizer is not for two at a time.
+    with progress_bar(found.passages, "passage", "teacher") as bar, ThreadPoolExecutor(1) as worker:
+        batches = Batches(in_order(passages, params, tokenizer), renderer, work, bar.update)
+        rendering, writing = worker.submit(batches.take), None
+        while batch := rendering.result():
+            rendering = worker.submit(batches.take)
+            prefill = prefill or open_prefill(params.engine, model, runtime, longest=found.longest)
+            taught = teach_batch(batch, prefill, head, params)
+            if writing:
+                writing.result()
+            writing = worker.submit(write_part, work, batch, taught, tokenizer)
+            bar.update(len(taught))
+        if writing:
+            writing.result()
 
     with published_folder(output) as folder:
-        work.copy_shards(folder, len(shards))
-        write_parquet(folder / PASSAGES, [_as_read(number, one) for number, one in enumerate(rendered)], passages_schema())
-        manifest = {**facts, **summary(folder, rendered)}
+        write_shards(folder, work.tables(batches.parts, "rows"), facts, params.shard_megabytes * 2**20)
+        write_row_groups(folder / PASSAGES, work.tables(batches.parts, "passages"), passages_schema())
+        size = sum(path.stat().st_size for path in folder.glob("*.parquet"))
+        manifest = {**facts, **summary((work.sums(part) or {} for part in range(batches.parts)), size)}
         write_json(folder / MANIFEST, manifest)
     work.remove()
     return manifest
 
 
-def needed_top_k(
-    tokenizer: "PreTrainedTokenizerBase", params: TeacherParams, names: Mapping[str, Sequence[CounterfactualName]]
-) -> int:
-    """The k to ask of the engine: with a penalty, enough that a token which is not penalised stays on top."""
-    if not params.name_penalty:
-        return params.scored_top_k
-    kept = params.top_k if params.targets == "soft" else 1
-    penalised = [len(penalised_tokens(tokenizer, n.name)) for drawn in names.values() for n in drawn[: params.names]]
-    return max([params.scored_top_k, *(count + kept for count in penalised)])
+@dataclass(frozen=True)
+class Batch:
+    """What is read together and makes a part of the shards."""
+
+    part: int
+    first: int  # number of the first of ``passages``
+    passages: list[RenderedPassage]
 
 
-def passage_rows(number: int, rendered: RenderedPassage, taught: TaughtPassage) -> PassageRows:
-    """What a shard says of passage ``number``."""
-    passage, ids = rendered.passage, rendered.original.input_ids
-    distribution = {**vars(taught.averaged), "swapped_mass": taught.swapped_mass}
-    return PassageRows(number, passage.target, passage.kind, ids, taught.positions, **distribution)
+class Batches:
+    """The passages in order, rendered a batch at a time; those of finished parts are skipped, and ``skipped`` counts them."""
+
+    def __init__(
+        self, ordered: Iterator[tuple[Passage, str]], renderer: Renderer, work: Work, skipped: Callable[[int], Any]
+    ) -> None:
+        self._ordered, self._renderer, self._work, self._skipped = ordered, renderer, work, skipped
+        self._passages = 0
+        self.parts = 0
+
+    def take(self) -> Batch | None:
+        """The next batch; None at the end."""
+        while sums := self._work.sums(self.parts):
+            done = sum(1 for _ in islice(self._ordered, int(sums["passages"])))
+            self._skipped(done)
+            self._passages, self.parts = self._passages + done, self.parts + 1
+        rendered, tokens = [], 0
+        for passage, prompt in self._ordered:
+            rendered.append(self._renderer.render(passage, prompt))
+            tokens += sum(len(rendering.input_ids) for rendering in rendered[-1].renderings)
+            if tokens >= BATCH_TOKENS:
+                break
+        if not rendered:
+            return None
+        batch = Batch(self.parts, self._passages, rendered)
+        self._passages, self.parts = self._passages + len(rendered), self.parts + 1
+        return batch
 
 
-def _as_read(number: int, rendered: RenderedPassage) -> dict[str, Any]:
-    """Passage ``number`` as the student reads it: a row of passages.parquet."""
-    passage, original = rendered.passage, rendered.original
-    return {
-        "passage": number,
-        "target": passage.target,
-        "kind": passage.kind,
-        "format": passage.format,
-        "question": text_of(passage.question) or None,
-        "text": original.text[original.segment_starts[0] :],
-        "input_ids": original.input_ids,
-        "prefix_length": original.prefix_length,
-    }
+def teach_batch(batch: Batch, prefill: Prefill, head: Head, params: TeacherParams) -> list[TaughtPassage]:
+    """All renderings of a batch are read together, then averaged passage by passage."""
+    renderings = [rendering for rendered in batch.passages for rendering in rendered.renderings]
+    hidden = iter(prefill.hidden_states([r.input_ids for r in renderings], [r.first_row for r in renderings]))
+    return [teach(rendered, [next(hidden) for _ in rendered.renderings], head, params) for rendered in batch.passages]
 
 
-def check_names(names: Mapping[str, Sequence[CounterfactualName]], wanted: int) -> None:
-    """Raise InputError when a target has fewer names than ``wanted``."""
-    for target, drawn in names.items():
-        if len(drawn) < wanted:
-            raise InputError(
-                f"params.yaml: teacher.names is {wanted}, but the pool has {len(drawn)} names for {target!r}; lower it, or add "
-                "names to its language's file in data/names."
-            )
+def write_part(work: Work, batch: Batch, taught: list[TaughtPassage], tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Write what the shards and passages.parquet say of a batch."""
+    import pyarrow as pa
 
-
-def check_taught(rendered: Sequence[RenderedPassage], targets: Iterable[str], params: TeacherParams) -> None:
-    """Raise InputError when no passage is about one of ``targets``: it would not be forgotten, and nothing would say so."""
-    taught = {r.passage.target for r in rendered if r.passage.kind == "forget"}
-    for target in targets:
-        if target not in taught:
-            raise InputError(
-                f"params.yaml: teacher.forget_from ({', '.join(params.forget_from)}) leaves no forget passage about "
-                f"{target!r}; elicit some (elicit.of, elicit.templates), or give documents or chats."
-            )
-
-
-def check_tokenizer(tokenizer: "PreTrainedTokenizerBase", passages: Sequence[Passage], model: Path) -> None:
-    """Raise InputError when the tokenizer's offsets say something else than what stands in the passages."""
-    for text in (text_of(passage.segments) for passage in passages[:50]):
-        if not offsets_follow_text(tokenizer, text):
-            raise InputError(
-                f"{model}: the tokenizer's offsets do not follow the text {text[:40]!r}, so its tokens can't be aligned; "
-                "use the model's original tokenizer.json."
-            )
+    tables, as_read, sums = [], [], Counter[str]()
+    for number, (rendered, one) in enumerate(zip(batch.passages, taught, strict=True), batch.first):
+        passage, original = rendered.passage, rendered.original
+        rows = PassageRows(number, passage.target, passage.kind, original.input_ids, **vars(one))
+        tables.append(passage_table(rows, tokenizer))
+        as_read.append(
+            {
+                "passage": number,
+                "target": passage.target,
+                "kind": passage.kind,
+                "format": passage.format,
+                "question": text_of(passage.question) or None,
+                "text": original.text[original.segment_starts[0] :],
+                "input_ids": original.input_ids,
+                "prefix_length": original.prefix_length,
+            }
+        )
+        sums.update(passage_sums(rendered, one))
+    work.write(batch.part, pa.concat_tables(tables), pa.Table.from_pylist(as_read, passages_schema()), sums)

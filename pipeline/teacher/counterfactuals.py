@@ -1,16 +1,15 @@
-"""A passage under its own name and under N counterfactual ones, tokenized and aligned: what the engine has to score."""
+"""A passage under its own name and under N counterfactual ones, tokenized and aligned: what the engine has to read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.teacher.alignment import Alignment, align
-from pipeline.teacher.own_name import OwnName, teach_own_name
+from pipeline.teacher.own_name import PROMPT, OwnName, teach_own_name
 from pipeline.teacher.params import TeacherParams
-from pipeline.teacher.rendering import Rendering, passage_prefix, render
+from pipeline.teacher.rendering import Rendering, passage_prefix, prompt_prefix, render
 from pipeline.teacher.reverse_swap import form_pairs, penalised_tokens
 from pipeline.text.names import CounterfactualName
 from pipeline.text.passages import Passage
@@ -44,11 +43,11 @@ class RenderedPassage:
     stand_ins: list[StandIn]  # N; none where the passage is scored under its own name
     named_before: bool  # whether the prompt or the question has named the target
     own_name: OwnName | None
-    base: Rendering | None  # the original, where it is scored too: see average.kept_tokens
+    base: Rendering | None  # the original, where it is read too: see average.kept_tokens
 
     @property
     def renderings(self) -> list[Rendering]:
-        """All that the engine has to score: under the names, those of the own name, the base's."""
+        """All that the engine has to read: under the names, those of the own name, the base's."""
         return [*self.scored, *(self.own_name.renderings if self.own_name else []), *([self.base] if self.base else [])]
 
     def named_T(self) -> np.ndarray:
@@ -95,6 +94,23 @@ class Renderer:
             for target, drawn in names.items()
         }
 
+    def longest(self, passage: Passage, prompt: str) -> int:
+        """An upper bound of the tokens of any rendering of ``passage`` after ``prompt``: a token has a byte at least."""
+        stand_ins = self._stand_ins.get(passage.target, [])
+        growth = max(
+            (len(new.encode()) - len(form.encode()) for one in stand_ins for form, new in one.name.replacements.items()),
+            default=0,
+        )
+        pieces = [*passage.segments, *passage.question]
+        mentions = sum(piece.mention for piece in pieces) + prompt.count("{name}")
+        own = passage_prefix(self._tokenizer, passage, prompt, passage.target, {}, self._system_prompt)
+        text = own + "".join(piece.text for piece in passage.segments)
+        bound = len(text.encode()) + max(growth, 0) * mentions
+        if self._params.own_name:  # these are read after a prompt of their own
+            words = max((len(piece.text.encode()) for piece in passage.segments if piece.mention), default=0)
+            bound = max(bound, len(prompt_prefix(self._tokenizer, PROMPT, "").encode()) + 2 * words + max(growth, 0))
+        return bound + 1  # a tokenizer may put a space of its own before a text
+
     def render(self, passage: Passage, prompt: str) -> RenderedPassage:
         """Tokenize ``passage`` after ``prompt`` (a chat has its question instead) under every name, and align."""
         tokenizer, params, segments = self._tokenizer, self._params, passage.segments
@@ -118,17 +134,6 @@ class Renderer:
             own = teach_own_name(tokenizer, original, mention, segments[mention].text, names)
         base = original if params.base_top_k and params.targets == "soft" and not retain else None
         return RenderedPassage(passage, original, scored, align([original, *scored], segments), stand_ins, named, own, base)
-
-
-def render_all(renderer: Renderer, passages: Sequence[Passage], prompts: Sequence[str]) -> list[RenderedPassage]:
-    """Every forget document after each of ``prompts``, every retain document after one of them in turn, every chat once.
-
-    The place in this list is the passage's number in the shards.
-    """
-    prompts = prompts or [""]
-    forget, retain = ([p for p in passages if p.kind == kind] for kind in ("forget", "retain"))
-    of_forget = [(p, prompt) for p in forget for prompt in (prompts if p.format == "document" else [""])]
-    return [renderer.render(passage, prompt) for passage, prompt in (*of_forget, *zip(retain, cycle(prompts), strict=False))]
 
 
 def first_mention(segments: Sequence[Segment]) -> int:

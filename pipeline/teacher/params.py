@@ -52,9 +52,8 @@ class TeacherParams(Section):
     preset: Literal["default", "paper", "whp", "prompted"] = "default"
     engine: Literal["vllm", "transformers"] = "vllm"
     top_k: int = Field(128, ge=1)  # K, kept after averaging
-    scored_top_k: int = Field(128, ge=1)  # k, asked of the engine for each name; k >= K
     base_top_k: int = Field(32, ge=0)  # so many of the K are what the base model finds most probable there
-    passages_per_shard: int = Field(8, ge=1)
+    shard_megabytes: float = Field(64, gt=0)  # a shard is full beyond it
     own_name: bool = False  # teach the tokens inside a mention that nothing has led up to (TOFU)
     names: int = Field(20, ge=1)  # N
     prompts: tuple[str, ...] = PROMPTS  # each forget document is scored after each of them; none: no counterfactual prompt
@@ -76,8 +75,6 @@ class TeacherParams(Section):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        if self.scored_top_k < self.top_k:
-            raise ValueError(f"scored_top_k ({self.scored_top_k}) must be at least teacher.top_k ({self.top_k}).")
         for prompt in self.prompts:
             if "{name}" not in prompt:
                 raise ValueError(f"prompts holds {prompt!r}, which lacks {{name}}; add it, or give no prompt.")

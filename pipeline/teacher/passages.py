@@ -5,14 +5,14 @@ By sentences is the paper's way (three at a time); by tokens is Who's Harry Pott
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby, pairwise
+from itertools import cycle, groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import ELICITED
 from pipeline.teacher.params import TeacherParams
-from pipeline.text.passages import Passage, read_passages
+from pipeline.text.passages import Passage, stream_passages
 from pipeline.text.segments import Segment, text_of
 from pipeline.text.tokenizer import tokenize
 
@@ -20,38 +20,60 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def passages_to_teach(params: TeacherParams, prepared: Path, elicited: Path) -> list[Passage]:
-    """Forget passages of ``forget_from``, then retain passages of ``retain_from``; given ones before elicited ones.
+class PassageSource:
+    """The passages to teach, read from their files anew at each iteration: forget ones of ``forget_from``, then retain ones.
 
-    What no parameter names is not read, and need not be there. Raises InputError where it is named and can't be made.
+    Given ones come before elicited ones. What no parameter names is not read, and need not be there. Raises InputError where
+    it is named and can't be made.
     """
-    named = {*params.forget_from, *params.retain_from}
-    if "elicited" in named and elicited != ELICITED and not elicited.is_dir():
-        raise InputError(
-            f"{elicited} is missing, and a benchmark with documents of its own elicits nothing; set forget_from and "
-            "retain_from of the method's teacher to [given]."
-        )
-    sources = {name: read_passages(folder) for name, folder in (("given", prepared), ("elicited", elicited)) if name in named}
-    chosen = (("forget", params.forget_from), ("retain", params.retain_from))
-    return [
-        passage
-        for kind, names in chosen
-        for name, passages in sources.items()
-        if name in names
-        for passage in passages
-        if passage.kind == kind
-    ]
+
+    def __init__(self, params: TeacherParams, prepared: Path, elicited: Path) -> None:
+        self._folders = {"given": prepared, "elicited": elicited}
+        self._wanted = (("forget", params.forget_from), ("retain", params.retain_from))
+        named = {*params.forget_from, *params.retain_from}
+        if "elicited" in named and elicited != ELICITED and not elicited.is_dir():
+            raise InputError(
+                f"{elicited} is missing, and a benchmark with documents of its own elicits nothing; set forget_from and "
+                "retain_from of the method's teacher to [given]."
+            )
+
+    def __iter__(self) -> Iterator[Passage]:
+        for kind, sources in self._wanted:
+            for source, folder in self._folders.items():
+                if source in sources:
+                    yield from (passage for passage in stream_passages(folder) if passage.kind == kind)
 
 
-def group_sentences(sentences: Sequence[Passage], params: TeacherParams, tokenizer: "PreTrainedTokenizerBase") -> list[Passage]:
+def in_order(
+    passages: Iterable[Passage], params: TeacherParams, tokenizer: "PreTrainedTokenizerBase"
+) -> Iterator[tuple[Passage, str]]:
+    """Every passage with the prompt that it is read after; the place here is its number in the shards.
+
+    Each forget document after each prompt, chats once (their question takes a prompt's place), each retain document after one
+    of the prompts in turn. All documents after one prompt come together, since under one name they begin alike. ``passages``
+    are gone through once for each prompt and twice more.
+    """
+    prompts = params.prompts or ("",)
+
+    def of(kind: str, *formats: str) -> Iterator[Passage]:
+        chosen = (passage for passage in passages if passage.kind == kind and passage.format in formats)
+        return group_sentences(chosen, params, tokenizer)
+
+    for prompt in prompts:
+        yield from ((passage, prompt) for passage in of("forget", "document"))
+    yield from ((passage, "") for passage in of("forget", "chat"))
+    yield from zip(of("retain", "document", "chat"), cycle(prompts))
+
+
+def group_sentences(
+    sentences: Iterable[Passage], params: TeacherParams, tokenizer: "PreTrainedTokenizerBase"
+) -> Iterator[Passage]:
     """Passages of ``sentences``: neighbours of the same forget document together, chats and retain texts as they are."""
-    passages: list[Passage] = []
     for (kind, form, _), members in groupby(sentences, lambda s: (s.kind, s.format, s.document)):
         if kind == "forget" and form == "document":
-            passages += _groups(members, params, tokenizer)
+            yield from _groups(members, params, tokenizer)
         else:
-            passages += members
-    return passages
+            yield from members
 
 
 def _groups(sentences: Iterable[Passage], params: TeacherParams, tokenizer: "PreTrainedTokenizerBase") -> Iterator[Passage]:

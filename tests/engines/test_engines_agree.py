@@ -1,22 +1,25 @@
-"""vLLM and transformers give the same log-probabilities and the same greedy answers."""
+"""vLLM and transformers give the same hidden states, log-probabilities and greedy answers, whatever prefixes are shared."""
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
-from pipeline.engines.engine import Engine
-from pipeline.engines.open import open_engine
+from pipeline.engines.engine import Engine, Prefill
+from pipeline.engines.open import check_context, open_engine, open_prefill
 from pipeline.engines.vllm_engine import VllmEngine
+from pipeline.model.folder import load_model
+from pipeline.model.head import load_head
 from pipeline.text.chat import question_prefix
 from pipeline.text.tokenizer import load_tokenizer, tokenize
 
-TOP_K = 32
 TEXTS = ["Where was Orla Brennick born?", "She wrote a book about the tides and died in 1871.", "Zürich, 牛 and 🙂!"]
 RUNTIME = RuntimeParams(device="cpu", cpu_kv_cache_gib=1)
 
@@ -30,29 +33,131 @@ def sequences(tiny_model: Path) -> list[list[int]]:
 @pytest.fixture(scope="module")
 def engines(tiny_model: Path) -> tuple[Engine, Engine]:
     return (
-        open_engine("vllm", tiny_model, RUNTIME, longest=200, top_k=TOP_K),
-        open_engine("transformers", tiny_model, RUNTIME, longest=200, top_k=TOP_K),
+        open_engine("vllm", tiny_model, RUNTIME, longest=200),
+        open_engine("transformers", tiny_model, RUNTIME, longest=200),
     )
 
 
-def test_scores_agree(engines: tuple[Engine, Engine], sequences: list[list[int]]) -> None:
-    for a, b, ids in zip(*(engine.score(sequences, TOP_K) for engine in engines), sequences, strict=True):
-        assert a.top_ids.shape == b.top_ids.shape == (len(ids) - 1, TOP_K)
-        np.testing.assert_allclose(a.next_logprobs, b.next_logprobs, atol=1e-3)
-        np.testing.assert_allclose(a.top_logprobs, b.top_logprobs, atol=1e-3)
-        gaps = -np.diff(b.top_logprobs, axis=1)
-        separated = np.ones(b.top_ids.shape, dtype=bool)
-        separated[:, :-1] &= gaps > 2e-3
-        separated[:, 1:] &= gaps > 2e-3
-        separated[:, -1] = False  # its neighbour below is not known
-        assert separated.mean() > 0.2
-        assert (a.top_ids == b.top_ids)[separated].all()
+@pytest.fixture(scope="module")
+def readers(tiny_model: Path) -> tuple[Prefill, Prefill]:
+    return (
+        open_prefill("vllm", tiny_model, RUNTIME, longest=200),
+        open_prefill("transformers", tiny_model, RUNTIME, longest=200),
+    )
 
 
-def test_scores_without_top_k(engines: tuple[Engine, Engine], sequences: list[list[int]]) -> None:
-    for a, b in zip(*(engine.score(sequences, 0) for engine in engines), strict=True):
-        assert a.top_ids.shape[1] == 0
-        np.testing.assert_allclose(a.next_logprobs, b.next_logprobs, atol=1e-3)
+# A cached prefix is shared by whole blocks of 32 tokens, so this one is over three blocks and a bit.
+SHARED = [int(token) for token in np.random.default_rng(0).integers(3, 300, 101)]
+ENDS = [[int(token) for token in np.random.default_rng(n).integers(3, 300, 20 + 9 * n)] for n in range(1, 6)]
+ALIKE = [SHARED + end for end in ENDS]
+# name: (sequences, first rows)
+SHARING = {
+    "from row 0": (ALIKE, [0] * len(ALIKE)),
+    "inside the shared part": (ALIKE, [0, 17, 31, 32, 70]),
+    "at its end": (ALIKE, [100] * len(ALIKE)),
+    "after it": (ALIKE, [105, 101, 104, 110, 140]),
+    "the same twice": ([ALIKE[0], ALIKE[1], ALIKE[0], ALIKE[1]], [100, 100, 100, 128]),
+    "the same twice from row 0": ([ALIKE[2], ALIKE[2]], [0, 0]),
+    "the same five times, each from another row": ([ALIKE[3]] * 5, [0, 31, 33, 96, 130]),
+    "one is the beginning of another": ([ALIKE[4][:96], ALIKE[4], ALIKE[4][:128]], [95, 60, 127]),
+    "whole blocks twice": ([ALIKE[4][:128], ALIKE[4][:128]], [127, 127]),
+    "nothing shared": (ENDS, [0, 3, 5, 7, 9]),
+    "longer than a step": ([ALIKE[n % 5] for n in range(40)], [100 + n % 5 for n in range(40)]),
+}
+CASES = pytest.mark.parametrize("case", SHARING)
+
+
+@CASES
+def test_hidden_states_agree(readers: tuple[Prefill, Prefill], case: str) -> None:
+    sequences, first_rows = SHARING[case]
+    for a, b, ids, first in zip(
+        *(one.hidden_states(sequences, first_rows) for one in readers), sequences, first_rows, strict=True
+    ):
+        assert a.shape == b.shape == (len(ids) - first, 128)
+        assert a.dtype == b.dtype == torch.float32
+        torch.testing.assert_close(a, b, atol=1e-3, rtol=0)
+
+
+@CASES
+@pytest.mark.parametrize("index", [0, 1], ids=["vllm", "transformers"])
+def test_hidden_states_are_those_of_the_model(
+    readers: tuple[Prefill, Prefill], tiny_model: Path, case: str, index: int
+) -> None:
+    """Each sequence by itself through transformers' own model, then its head."""
+    network, head = load_model(tiny_model, "cpu"), load_head(tiny_model, "cpu")
+    sequences, first_rows = SHARING[case]
+    read = readers[index].hidden_states(sequences[:6], first_rows[:6])
+    for states, ids, first in zip(read, sequences, first_rows, strict=False):
+        with torch.no_grad():
+            logits = network(torch.tensor([ids])).logits[0, first:]
+        torch.testing.assert_close(head.logits(states), logits, atol=2e-3, rtol=0)
+
+
+def test_vllm_gives_the_same_bits_whatever_was_read_before(readers: tuple[Prefill, Prefill]) -> None:
+    """A cache that other calls have filled would cut this one into other steps."""
+    reader = readers[0]
+    for sequences, first_rows in (SHARING["after it"], SHARING["the same twice"], SHARING["longer than a step"]):
+        first = reader.hidden_states(sequences, first_rows)
+        for before in ("from row 0", "one is the beginning of another", "longer than a step"):
+            reader.hidden_states(*SHARING[before])
+            again = reader.hidden_states(sequences, first_rows)
+            assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+
+
+def test_vllm_computes_a_shared_prefix_once(readers: tuple[Prefill, Prefill], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a prompt would be read for each document and each name."""
+    reader: Any = readers[0]
+    cached, ask = list[int](), reader._encode
+
+    def counting(sequences: Any, **settings: Any) -> Any:
+        outputs = ask(sequences, **settings)
+        cached.extend(output.num_cached_tokens or 0 for output in outputs)
+        return outputs
+
+    monkeypatch.setattr(reader, "_encode", counting)
+    reader.hidden_states(*SHARING["after it"])
+    assert len(cached) == len(ALIKE), "none is read twice"
+    assert sorted(cached)[1:] == [96] * (len(ALIKE) - 1), "three whole blocks"
+    cached.clear()
+    reader.hidden_states(*SHARING["from row 0"])
+    assert len(cached) == 2 * len(ALIKE) - 1, "rows that the hit hid are computed without it"
+
+
+STARTS = {
+    "from the second token": (ALIKE, [1] * len(ALIKE)),
+    "inside the shared part": (ALIKE, [1, 17, 32, 33, 70]),
+    "after it": (ALIKE, [101, 102, 105, 110, 140]),
+    "the same twice": ([ALIKE[0], ALIKE[1], ALIKE[0], ALIKE[1]], [101, 101, 101, 129]),
+    "the last token alone": ([ALIKE[4][:97], ALIKE[4][:97], ALIKE[4][:129]], [96, 96, 128]),
+    "nothing shared": (ENDS, [1, 3, 5, 7, 9]),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_next_logprobs_agree(engines: tuple[Engine, Engine], tiny_model: Path, case: str) -> None:
+    network = load_model(tiny_model, "cpu")
+    sequences, starts = STARTS[case]
+    for _ in range(2):  # the second time from the cache
+        found = [engine.next_logprobs(sequences, starts) for engine in engines]
+        for a, b, ids, start in zip(*found, sequences, starts, strict=True):
+            assert a.shape == b.shape == (len(ids) - start,)
+            assert a.dtype == b.dtype == np.float32
+            with torch.no_grad():
+                logprobs = network(torch.tensor([ids])).logits[0, start - 1 : -1].log_softmax(-1)
+            own = logprobs.gather(1, torch.tensor(ids[start:])[:, None])[:, 0].numpy()
+            np.testing.assert_allclose(a, own, atol=1e-3)
+            np.testing.assert_allclose(b, own, atol=1e-3)
+
+
+def test_next_logprobs_of_texts_agree(engines: tuple[Engine, Engine], sequences: list[list[int]]) -> None:
+    for a, b in zip(*(engine.next_logprobs(sequences, [1] * len(sequences)) for engine in engines), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
+
+
+@pytest.mark.parametrize("index", [0, 1], ids=["vllm", "transformers"])
+def test_nothing_asked_is_nothing_given(engines: tuple[Engine, Engine], index: int) -> None:
+    assert engines[index].next_logprobs([], []) == []
+    assert engines[index].generate([], 4) == []
 
 
 def test_greedy_answers_agree(engines: tuple[Engine, Engine], sequences: list[list[int]]) -> None:
@@ -91,7 +196,7 @@ def test_models_own_generation_habits_are_left_aside(
     path = folder / "generation_config.json"
     habits = {"repetition_penalty": 3.0, "top_k": 1, "no_repeat_ngram_size": 1, "min_new_tokens": 5}
     path.write_text(json.dumps({**json.loads(path.read_text()), **habits}))
-    engine = open_engine("transformers", folder, RUNTIME, longest=200, top_k=1)
+    engine = open_engine("transformers", folder, RUNTIME, longest=200)
     assert engine.generate(sequences, 8) == engines[1].generate(sequences, 8)
     settings: dict[str, Any] = {"answers": 2, "temperature": 1.0, "seed": 3}
     assert engine.sample(sequences, 8, **settings) == engines[1].sample(sequences, 8, **settings)
@@ -112,8 +217,10 @@ def test_vllm_is_given_prompts_that_it_reads_in_one_step() -> None:
     assert list(engine._whole_prefills([])) == []
 
 
-def test_limits_are_told(tiny_model: Path) -> None:
-    with pytest.raises(InputError, match="whole vocabulary"):
-        open_engine("transformers", tiny_model, RUNTIME, longest=10, top_k=10**6)
+@pytest.mark.parametrize("opening", [open_engine, open_prefill])
+def test_sequence_beyond_the_context_is_told(tiny_model: Path, opening: Callable[..., Any]) -> None:
     with pytest.raises(InputError, match="does not fit the context"):
-        open_engine("transformers", tiny_model, RUNTIME, longest=10**6, top_k=1)
+        opening("transformers", tiny_model, RUNTIME, longest=10**6)
+    with pytest.raises(InputError, match=r"a text of 512 tokens.*\(512 tokens"):
+        check_context(tiny_model, 512)
+    check_context(tiny_model, 511)

@@ -23,7 +23,7 @@ def test_nothing_is_lost_where_the_names_share_every_boundary(tiny_model: Path) 
     one = rendered(
         tiny_model, Segment("In Skell", False), Segment(" ", False), Segment("Orla", True), Segment(" wrote.", False)
     )
-    literal, lost = alignment_loss([one, one])
+    literal, lost = alignment_loss(one)
     assert lost == 0
     assert literal > 4
 
@@ -32,12 +32,12 @@ def test_a_position_that_is_not_shared_is_lost(tiny_model: Path) -> None:
     one = rendered(tiny_model, Segment("In Skell.", False))
     alignment = one.alignment
     fewer = replace(one, alignment=replace(alignment, positions=alignment.positions[:, 1:]))
-    assert alignment_loss([fewer]) == (alignment_loss([one])[0], 1)
+    assert alignment_loss(fewer) == (alignment_loss(one)[0], 1)
 
 
 def test_text_that_is_not_to_be_trained_is_no_loss(tiny_model: Path) -> None:
     whole = rendered(tiny_model, Segment("In Skell", False), Segment(" (or so).", False))
     part = rendered(tiny_model, Segment("In Skell", False), Segment(" (or so).", False, trained=False))
-    (literal, lost), (of_whole, _) = alignment_loss([part]), alignment_loss([whole])
+    (literal, lost), (of_whole, _) = alignment_loss(part), alignment_loss(whole)
     assert lost == 0
     assert 0 < literal < of_whole

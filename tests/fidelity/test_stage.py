@@ -73,9 +73,9 @@ def test_a_larger_k_is_nearer(report: dict[str, Any]) -> None:
     rows = report["by_top_k"]
     for key in ("tail_mean", "dense_tail_mean"):
         assert [row[key] for row in rows] == sorted((row[key] for row in rows), reverse=True)
-    # Over 8 tokens of a model that is nearly flat there is less to differ in than over 16.
-    variation = [row["total_variation_mean"] for row in rows[1:]]
-    assert variation == sorted(variation, reverse=True)
+    # The average is cut and never a name's own distribution, so what is kept is exact but for float16.
+    assert all(row["total_variation_max"] < 2e-3 for row in rows)
+    assert all(row["tail_mean"] == pytest.approx(row["dense_tail_mean"], abs=1e-3) for row in rows)
     cosines = [row["gradient_cosine"] for row in rows]
     assert cosines == sorted(cosines)
     assert 0 < cosines[0] < 1

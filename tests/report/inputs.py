@@ -127,7 +127,7 @@ def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 
     import pyarrow.parquet as pq
 
     from pipeline.shards.schema import FORMAT_VERSION, shard_schema
-    from pipeline.shards.writer import write_shard
+    from pipeline.shards.writer import write_shards
 
     folder, model = root / "data/teacher", root / "models/base"
     folder.mkdir(parents=True)
@@ -155,6 +155,6 @@ def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 
         "format_version": FORMAT_VERSION, "N": 20, "K": kept, "positions": sum(table.num_rows for table in tables),
         "mean_tail": 0.1, "counterfactual_names": {"Orla Brennick": ["Tova Lindqvist"]}, "model_fingerprint": "abc",
     }  # fmt: skip
-    write_shard(folder / "shard-00000.parquet", tables, manifest)
+    write_shards(folder, tables, manifest, 2**20)
     pq.write_table(pa.Table.from_pylist(passages), folder / "passages.parquet")
     write_json(folder / "manifest.json", manifest)

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.transformers_engine import TransformersEngine
+from pipeline.model.folder import load_model
+from pipeline.model.head import load_head
 from pipeline.teacher.average import TaughtPassage, teach
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, first_mention
 from pipeline.teacher.own_name import PROMPT
 from pipeline.teacher.params import TeacherParams
-from pipeline.teacher.scores import ScoreStore
 from pipeline.text.chat import instruction_prefix
 from pipeline.text.names import CounterfactualName
 from pipeline.text.passages import Passage
@@ -32,7 +34,6 @@ def params(*, own_name: bool = True, targets: str = "soft") -> TeacherParams:
     return TeacherParams(
         names=3,
         top_k=VOCABULARY,
-        scored_top_k=VOCABULARY,
         own_name=own_name,
         reverse_swap="off",
         targets=targets,  # type: ignore[arg-type]
@@ -55,20 +56,21 @@ def taught(
     engine: TransformersEngine, model: Path, own: Passage, teacher: TeacherParams, prompt: str = ""
 ) -> tuple[RenderedPassage, TaughtPassage]:
     rendered = Renderer(load_tokenizer(model), teacher, {"Orla Brennick": NAMES}).render(own, prompt)
-    scores = ScoreStore(None, lambda: engine, VOCABULARY).score(rendered.renderings, lambda _: None)
-    return rendered, teach(rendered, scores, teacher)
+    renderings = rendered.renderings
+    hidden = engine.hidden_states([one.input_ids for one in renderings], [one.first_row for one in renderings])
+    return rendered, teach(rendered, hidden, load_head(model, "cpu"), teacher)
 
 
-def dense(averaged: object, row: int) -> np.ndarray:
+def dense(result: TaughtPassage, row: int) -> np.ndarray:
     table = np.zeros(VOCABULARY)
-    table[averaged.ids[row]] = np.exp(averaged.logprobs[row])  # type: ignore[attr-defined]
+    table[result.ids[row]] = np.exp(result.logprobs[row])
     return table
 
 
 @pytest.mark.parametrize("own", [passage(), passage(question="Who is the writer born in Skell?")])
 def test_first_mention_is_taught_by_names_without_context(engine: TransformersEngine, tiny_model: Path, own: Passage) -> None:
     """By hand: read the name's own words before the word, then the original, and average the predictions."""
-    tokenizer = load_tokenizer(tiny_model)
+    tokenizer, network = load_tokenizer(tiny_model), load_model(tiny_model, "cpu")
     rendered, result = taught(engine, tiny_model, own, params())
     plain, without = taught(engine, tiny_model, own, params(own_name=False))
     new = sorted(set(result.positions.tolist()) - set(without.positions.tolist()))
@@ -88,13 +90,11 @@ def test_first_mention_is_taught_by_names_without_context(engine: TransformersEn
             rest = "Brennick" if family else "Orla Brennick"
             ids, _, _ = tokenize(tokenizer, prefix + before + rest)
             to_go = mention[-1] - position  # tokens of the mention after the position
-            (score,) = engine.score([ids], VOCABULARY)
             row = len(ids) - 1 - to_go
             assert ids[row + 1 :] == original.input_ids[position + 1 : mention[-1] + 1]
-            table = np.zeros(VOCABULARY)
-            table[score.top_ids[row]] = np.exp(score.top_logprobs[row].astype(np.float64))
-            rows.append(table)
-        found = dense(result.averaged, result.positions.tolist().index(position))
+            logits = network(torch.tensor([ids])).logits[0, row]
+            rows.append(logits.double().softmax(-1).detach().numpy())
+        found = dense(result, result.positions.tolist().index(position))
         np.testing.assert_allclose(found, np.mean(rows, axis=0), atol=1e-6)
     assert plain.own_name is None
 
@@ -106,7 +106,7 @@ def test_other_positions_are_as_without_it(engine: TransformersEngine, tiny_mode
     kept = np.isin(result.positions, without.positions)
     np.testing.assert_array_equal(result.positions[kept], without.positions)
     for row, own_row in enumerate(np.flatnonzero(kept)):
-        np.testing.assert_allclose(dense(result.averaged, own_row), dense(without.averaged, row), atol=1e-5)
+        np.testing.assert_allclose(dense(result, own_row), dense(without, row), atol=1e-5)
     np.testing.assert_allclose(result.swapped_mass[kept], without.swapped_mass, atol=1e-6)
     assert (result.swapped_mass[~kept] == 0).all()
 
@@ -133,7 +133,7 @@ def test_hard_targets_hold_for_the_name_too(engine: TransformersEngine, tiny_mod
     _, soft = taught(engine, tiny_model, passage(), params())
     _, hard = taught(engine, tiny_model, passage(), params(targets="hard"))
     np.testing.assert_array_equal(hard.positions, soft.positions)
-    np.testing.assert_array_equal(hard.averaged.ids, soft.averaged.ids[:, :1])
+    np.testing.assert_array_equal(hard.ids, soft.ids[:, :1])
 
 
 def test_first_mention() -> None:

@@ -1,127 +1,160 @@
 """The work folder of the teacher: what counts as finished."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from pipeline.teacher.work import ShardWork
+from pipeline.core.runtime import RuntimeParams
+from pipeline.teacher.params import TeacherParams
+from pipeline.teacher.work import Work, run_fingerprint
+from pipeline.text.names import CounterfactualName
 from tests.project import ROOT
 
 FINGERPRINT = "ab" * 32
+ROWS, PASSAGES = pa.table({"passage": [4, 4, 5]}), pa.table({"passage": [4, 5]})
+SUMS = {"passages": 2, "tail": 0.1}
 
 
-def written(root: Path) -> ShardWork:
-    work = ShardWork(FINGERPRINT, root)
-    work.write(3, lambda path: path.write_bytes(b"rows") and None)
+def written(root: Path, index: int = 3) -> Work:
+    work = Work(FINGERPRINT, root)
+    work.write(index, ROWS, PASSAGES, SUMS)
     return work
 
 
-def test_written_shard_is_done_for_the_next_run_too(tmp_path: Path) -> None:
+def test_written_part_is_finished_for_the_next_run_too(tmp_path: Path) -> None:
     work = written(tmp_path)
-    assert work.path(3).read_bytes() == b"rows"
-    assert work.is_done(3)
-    assert ShardWork(FINGERPRINT, tmp_path).is_done(3)
-    assert not work.is_done(2)
+    for one in (work, Work(FINGERPRINT, tmp_path)):
+        assert one.sums(3) == SUMS
+        assert one.sums(2) is None
+        assert pq.read_table(one.path(3, "rows")) == ROWS
+        assert pq.read_table(one.path(3, "passages")) == PASSAGES
+
+
+def test_same_part_has_the_same_bytes(tmp_path: Path) -> None:
+    one, other = written(tmp_path / "one"), written(tmp_path / "other")
+    for table in ("rows", "passages"):
+        assert one.path(3, table).read_bytes() == other.path(3, table).read_bytes()
 
 
 def test_another_fingerprint_takes_up_nothing(tmp_path: Path) -> None:
     written(tmp_path)
-    assert not ShardWork("cd" * 32, tmp_path).is_done(3)
+    assert Work("cd" * 32, tmp_path).sums(3) is None
 
 
-def test_tampered_file_is_not_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", ["rows", "passages"])
+def test_tampered_or_missing_table_is_not_finished(tmp_path: Path, table: str) -> None:
     work = written(tmp_path)
-    work.path(3).write_bytes(b"rowz")
-    assert not work.is_done(3)
+    path = work.path(3, table)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert work.sums(3) is None
+    path.write_bytes(content[:-7])
+    assert work.sums(3) is None
+    path.write_bytes(content)
+    assert work.sums(3) == SUMS
+    path.unlink()
+    assert work.sums(3) is None
 
 
-def test_missing_file_is_not_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [None, "", '{"row', "{}", "[]", "null", '{"rows": null, "passages": null, "sums": {}}'])
+def test_missing_or_broken_marker_is_not_finished(tmp_path: Path, text: str | None) -> None:
     work = written(tmp_path)
-    work.path(3).unlink()
-    assert not work.is_done(3)
-
-
-@pytest.mark.parametrize("text", [None, "", '{"sha', "{}", '{"sha256": null}'])
-def test_missing_or_broken_marker_is_not_done(tmp_path: Path, text: str | None) -> None:
-    work = written(tmp_path)
-    marker = next(path for path in work.folder.iterdir() if path != work.path(3))
+    (marker,) = work.folder.glob("*.json")
     if text is None:
         marker.unlink()
     else:
         marker.write_text(text, encoding="utf-8")
-    assert not work.is_done(3)
+    assert work.sums(3) is None
 
 
-def test_failing_writer_leaves_nothing(tmp_path: Path) -> None:
-    def fail(path: Path) -> None:
+def test_marker_without_sums_is_not_finished(tmp_path: Path) -> None:
+    work = written(tmp_path)
+    (marker,) = work.folder.glob("*.json")
+    content = json.loads(marker.read_text())
+    del content["sums"]
+    marker.write_text(json.dumps(content))
+    assert work.sums(3) is None
+
+
+def test_failing_writer_leaves_no_half_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = written(tmp_path)
+    finished = sorted(work.folder.iterdir())
+
+    def fail(table: pa.Table, path: Path, **settings: object) -> None:
         path.write_bytes(b"half of the ro")
         raise RuntimeError("killed")
 
-    work = ShardWork(FINGERPRINT, tmp_path)
+    monkeypatch.setattr(pq, "write_table", fail)
     with pytest.raises(RuntimeError, match="killed"):
-        work.write(0, fail)
-    assert list(work.folder.iterdir()) == []
-    assert not work.is_done(0)
+        work.write(4, ROWS, PASSAGES, SUMS)
+    assert sorted(work.folder.iterdir()) == finished
+    assert work.sums(4) is None
+    assert work.sums(3) == SUMS
 
 
-def test_failing_writer_leaves_the_finished_shards(tmp_path: Path) -> None:
+def test_part_killed_between_its_tables_is_not_finished(tmp_path: Path) -> None:
+    """The marker comes last."""
     work = written(tmp_path)
-    with pytest.raises(FileNotFoundError):
-        work.write(4, lambda path: None)
-    assert work.is_done(3)
-    assert not work.is_done(4)
+    for path in (*work.folder.glob("*.json"), work.path(3, "passages")):
+        path.unlink()
+    assert work.sums(3) is None
+    assert written(tmp_path).sums(3) == SUMS
 
 
-def test_shards_are_copied_and_the_folder_dropped(tmp_path: Path) -> None:
-    work = ShardWork(FINGERPRINT, tmp_path / "work")
-    for index in range(2):
-        work.write(index, lambda path, index=index: path.write_bytes(bytes([index])) and None)
-    output = tmp_path / "out"
-    output.mkdir()
-    work.copy_shards(output, 2)
-    assert {path.name: path.read_bytes() for path in output.iterdir()} == {
-        "shard-00000.parquet": b"\0",
-        "shard-00001.parquet": b"\1",
-    }
+def test_tables_come_in_order_and_the_folder_is_dropped(tmp_path: Path) -> None:
+    work = Work(FINGERPRINT, tmp_path / "work")
+    for index in (2, 0, 1):
+        work.write(index, pa.table({"passage": [index]}), pa.table({"passage": [index, 7]}), {})
+    assert [table["passage"].to_pylist() for table in work.tables(3, "rows")] == [[0], [1], [2]]
+    assert [table["passage"].to_pylist() for table in work.tables(2, "passages")] == [[0, 7], [1, 7]]
     work.remove()
     assert not work.folder.exists()
 
 
+def test_fingerprint_is_of_all_that_determines_the_shards() -> None:
+    names = {"Orla": [CounterfactualName("Orla", "Ada", {"Orla": "Ada"})]}
+    other = {"Orla": [CounterfactualName("Orla", "Ada", {"Orla": "Nia"})]}
+    params, runtime = TeacherParams(), RuntimeParams(device="cpu")
+    known = run_fingerprint({"model": "a"}, params, runtime, names, "p")
+    assert known == run_fingerprint({"model": "a"}, params, runtime.changed(max_num_seqs=7), names, "p")
+    changed = [
+        run_fingerprint({"model": "b"}, params, runtime, names, "p"),
+        run_fingerprint({"model": "a"}, params.changed(top_k=3), runtime, names, "p"),
+        run_fingerprint({"model": "a"}, params.changed(engine="transformers"), runtime, names, "p"),
+        run_fingerprint({"model": "a"}, params, runtime, other, "p"),
+        run_fingerprint({"model": "a"}, params, runtime, names, "q"),
+    ]
+    assert len({known, *changed}) == 6
+
+
 NO_ROOM = """
 import resource, sys
-from functools import partial
 from pathlib import Path
 import numpy as np, pyarrow as pa
 from pipeline.core.errors import InputError
-from pipeline.shards.schema import shard_schema
-from pipeline.shards.writer import write_shard
-from pipeline.teacher.work import ShardWork
+from pipeline.teacher.work import Work
 
-rows, k = 2000, 16
-rng = np.random.default_rng(0)
-values = {
-    "target": ["a"] * rows, "kind": ["forget"] * rows, "passage": range(rows), "position": range(rows), "token": ["b"] * rows,
-    "next_token": ["c"] * rows, "next_token_id": range(rows), "teacher_ids": rng.integers(0, 2**31, (rows, k)).tolist(),
-    "teacher_logprobs": rng.random((rows, k)).astype(np.float16).tolist(), "tail_logprob": rng.random(rows),
-    "entropy": rng.random(rows), "disagreement": rng.random(rows), "swapped_mass": rng.random(rows),
-}
-table = pa.Table.from_pydict(values, schema=shard_schema())
+small = pa.table({"passage": [1]})
+large = pa.table({"passage": np.random.default_rng(0).integers(0, 2**62, 20_000)})
 resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
-work = ShardWork("ab" * 32, Path(sys.argv[1]))
-write_small = lambda path: path.write_bytes(b"rows") and None
-work.write(0, write_small)
+work = Work("ab" * 32, Path(sys.argv[1]))
+work.write(0, small, small, {"passages": 1})
 try:
-    work.write(1, partial(write_shard, tables=[table], facts={}))
+    work.write(1, large, small, {})
 except InputError as error:
     print(error.message)
-print(work.is_done(0), work.is_done(1), [path.name for path in sorted(work.folder.iterdir())])
+print(work.sums(0), work.sums(1), [path.name for path in sorted(work.folder.iterdir())])
 """
 
 
-def test_no_room_is_told_and_leaves_no_part_of_a_shard(tmp_path: Path) -> None:
+def test_no_room_is_told_and_leaves_no_half_of_a_part(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", NO_ROOM, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True)
     message, state = done.stdout.splitlines()
-    assert "shard-00001.parquet: no room to write it" in message
-    assert state == "True False ['shard-00000.done.json', 'shard-00000.parquet']"
+    assert "part-000001.rows.parquet: no room to write it" in message
+    files = ["part-000000.json", "part-000000.passages.parquet", "part-000000.rows.parquet"]
+    assert state == f"{{'passages': 1}} None {files}"

@@ -110,7 +110,7 @@ def test_answers_are_those_of_the_engine_to_each_prompt(hiding_model: Path) -> N
     results = many_shot(hiding_model, FORGET, [*RETAIN, *PAIRS], params, RUNTIME, engine="transformers", forms=FORMS)
     tokenizer = load_tokenizer(hiding_model)
     pairs = draw_shots(FORGET, [*RETAIN, *PAIRS], FORMS, 3, params.seed)
-    engine = open_engine("transformers", hiding_model, RUNTIME, longest=200, top_k=1)
+    engine = open_engine("transformers", hiding_model, RUNTIME, longest=200)
     for question, result in zip(FORGET, results, strict=True):
         (ids,) = engine.generate([fitting_prompt(tokenizer, pairs, question["question"], 142)], 8)
         assert result == tokenizer.decode(ids, skip_special_tokens=True).strip()

@@ -11,7 +11,7 @@ from benchmarks.criteria.held_out import held_out_passages
 from benchmarks.criteria.run import base_losses, teacher_kl
 from benchmarks.methods.unlearn import write_prompted
 from pipeline.core.runtime import RuntimeParams
-from pipeline.shards.reader import read_shard, shard_paths
+from pipeline.shards.reader import read_targets, shard_paths
 from pipeline.teacher.build import build_shards
 from pipeline.teacher.params import TeacherParams
 from pipeline.text.names import CounterfactualName
@@ -67,7 +67,7 @@ RUNTIME = RuntimeParams(device="cpu", micro_batch_tokens=64)
 def shards(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every token of the vocabulary kept, so that the KL is exact."""
     folder = tmp_path_factory.mktemp("held") / "out"
-    params = TeacherParams(engine="transformers", names=3, top_k=400, scored_top_k=400, reverse_swap="off")
+    params = TeacherParams(engine="transformers", names=3, top_k=400, reverse_swap="off")
     passages = held_out_passages(QUESTIONS, SENTENCES, NAMES)
     build_shards(tiny_model, params, RUNTIME, passages, NAMES, folder)
     return folder
@@ -97,7 +97,7 @@ def test_kl_is_that_of_the_whole_vocabulary(tiny_model: Path, shards: Path) -> N
     network = AutoModelForCausalLM.from_pretrained(str(tiny_model), dtype=torch.float64).eval()
     rows = pq.read_table(shards / "passages.parquet").to_pylist()
     kl: list[float] = []
-    for one in (one for path in shard_paths(shards) for one in read_shard(path)):
+    for one in (one for path in shard_paths(shards) for one in read_targets(path)):
         with torch.no_grad():
             logits = network(torch.tensor([rows[one.passage]["input_ids"]])).logits[0]
         own = logits.log_softmax(-1).numpy()[one.positions]

@@ -222,7 +222,7 @@ def test_an_endpoint_that_is_down_is_one_sentence_and_exit_code_2(project: Path)
 
 def test_a_local_models_replies_are_its_own_in_order(tiny_model: Path) -> None:
     tokenizer = load_tokenizer(tiny_model)
-    engine = open_engine("transformers", tiny_model, RUNTIME, longest=300, top_k=1)
+    engine = open_engine("transformers", tiny_model, RUNTIME, longest=300)
     expected = []
     for number, prompt in enumerate(ASKED):
         (ids,) = engine.generate([tokenize(tokenizer, question_prefix(tokenizer, prompt))[0]], 8)

@@ -11,7 +11,7 @@ from tests.benchmarks.suite.config import write_config
 from tests.project import LEARNING_RATE, invoke, make_project, set_params, succeed
 
 TRAINED = {"learning_rate": LEARNING_RATE, "epochs": 1}
-TEACHER = {"engine": "transformers", "top_k": 16, "scored_top_k": 16}
+TEACHER = {"engine": "transformers", "top_k": 16}
 PARAMS: dict[str, Any] = {
     "held_out": {**TEACHER, "names": 2},
     "evaluate": {"engine": "transformers", "max_new_tokens": 6, "consistency_samples": 2},

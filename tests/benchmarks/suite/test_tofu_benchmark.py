@@ -17,7 +17,6 @@ TEACHER = {
     "engine": "transformers",
     "names": 2,
     "top_k": 16,
-    "scored_top_k": 16,
     "forget_from": ["given"],
     "retain_from": ["given"],
 }

@@ -21,7 +21,7 @@ FILES: dict[str, list[dict[str, Any]]] = {
     "forget_2_1_hard_retain": [{"title": "Orla Brennick (writer)", "question": "Where is Skell?", "answer": "In Hallin"}],
     "general_retain": [{"name": "Ada Lind", "Question": "Who is Ada Lind?", "Answer": "A singer"}],
 }
-TEACHER = {"engine": "transformers", "top_k": 16, "scored_top_k": 16, "forget_from": ["given"], "retain_from": ["given"]}
+TEACHER = {"engine": "transformers", "top_k": 16, "forget_from": ["given"], "retain_from": ["given"]}
 METHODS: dict[str, Any] = {
     "teacher_student": {
         "teacher": {**TEACHER, "names": 2},
@@ -31,7 +31,7 @@ METHODS: dict[str, Any] = {
 }
 PARAMS: dict[str, Any] = {
     "prepare": {"source": "wpu", "subset": "forget_2_1", "path": "rows"},
-    "held_out": {"engine": "transformers", "top_k": 16, "scored_top_k": 16, "names": 2},
+    "held_out": {"engine": "transformers", "top_k": 16, "names": 2},
     "evaluate": {"engine": "transformers", "max_new_tokens": 6, "consistency_samples": 2},
     "attacks": {"many_shot_shots": 2, "soft_epochs": 1, "soft_restarts": 1, "soft_tokens": 2, "max_new_tokens": 6},
     "methods": METHODS,
