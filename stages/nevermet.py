@@ -9,6 +9,7 @@ import click
 
 SECTIONS = {  # of the help
     "The stages, in the order of the run": ("base", "prepare", "elicit", "teacher", "distill", "evaluate"),
+    "To know the cost before": ("plan",),
     "To look at what they left": ("inspect", "fidelity", "report", "sweep"),
     "To compare with other methods": ("benchmark", "tune", "agreement"),
 }

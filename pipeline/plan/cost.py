@@ -1,0 +1,156 @@
+"""What teacher and distill will do: renderings, tokens, floating-point operations, bytes.
+
+Counts are exact where a pass over the passages gives them, and scaled up from rendered ones where rendering all would take as
+long as a part of the run. A product with a weight counts as two operations; attention over these short texts is left out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.runtime import RuntimeParams
+from pipeline.distill.params import DistillParams
+from pipeline.teacher.average import BLOCK_ROWS
+from pipeline.teacher.build import BATCH_TOKENS
+from pipeline.teacher.counterfactuals import Renderer
+from pipeline.teacher.params import TeacherParams
+from pipeline.teacher.passages import in_order
+from pipeline.teacher.survey import Names
+from pipeline.text.passages import Passage
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+RENDERED = 200  # passages, at most
+LIBRARIES = 1.0e9  # bytes of a process that has loaded torch and transformers, or vLLM
+BYTES_A_TOKEN, BYTES_A_POSITION = 2.9, 30.0  # of a shard: for each kept token, and beside them (docs/shards.md)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A causal model by its numbers of weights."""
+
+    body: int  # weights that every token passes
+    head: int  # V x D
+    weights: int  # all, shared ones once
+    width: int
+    layers: int
+    vocabulary: int
+
+
+def model_shape(folder: Path) -> Shape:
+    """The shape that ``folder``/config.json describes; no weights are needed."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    weights, text = sum(weight.numel() for weight in model.parameters()), config.get_text_config()
+    tables = {id(table.weight): table.weight.numel() for table in (model.get_input_embeddings(), model.get_output_embeddings())}
+    head = model.get_output_embeddings().weight.numel()
+    return Shape(weights - sum(tables.values()), head, weights, text.hidden_size, text.num_hidden_layers, text.vocab_size)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run reads and learns."""
+
+    passages: int
+    renderings: float
+    tokens: float  # of all renderings
+    computed_tokens: float  # of them, without what a batch has read already
+    head_rows: float  # positions under all names, for which the head is applied
+    positions: float  # rows of the shards
+    student_tokens: float  # of all passages as the student reads them, once
+    student_positions: float
+    forget_share: float  # of the passages
+
+    def times(self, factor: float) -> "Work":
+        """The same for ``factor`` times as many people."""
+        counts = {key: value * factor for key, value in vars(self).items() if key != "forget_share"}
+        return replace(self, **{**counts, "passages": round(counts["passages"])})
+
+    def epoch_share(self, params: DistillParams) -> float:
+        """The share of all passages that an epoch trains on."""
+        wanted = params.retain_per_forget * self.forget_share if params.retain_weight else 0.0
+        return self.forget_share + min(1.0 - self.forget_share, wanted)
+
+
+def count_work(
+    passages: Iterable[Passage],
+    names: Names,
+    params: TeacherParams,
+    tokenizer: "PreTrainedTokenizerBase",
+    block: int,
+) -> Work:
+    """Count all passages, render every so many. ``block``: tokens by which the engine shares prefixes."""
+    renderer = Renderer(tokenizer, params, names)
+    total = forget = 0
+    for passage, _ in in_order(passages, params, tokenizer):
+        total, forget = total + 1, forget + (passage.kind == "forget")
+    sums = dict.fromkeys(("renderings", "tokens", "computed_tokens", "head_rows", "positions", "student_tokens"), 0)
+    stride, rendered, seen = max(1, total // RENDERED), 0, set()
+    for number, ordered in enumerate(in_order(passages, params, tokenizer)):
+        if number % stride:
+            continue
+        rendered += 1
+        one = renderer.render(*ordered)
+        trained = len(one.alignment.boundaries)
+        for rendering in one.renderings:
+            ids, hit = rendering.input_ids, 0
+            for end in range(block, rendering.first_row + 1, block):
+                key = tuple(ids[:end])
+                hit = end if key in seen else hit
+                seen.add(key)
+            sums["tokens"] += len(ids)
+            sums["computed_tokens"] += len(ids) - hit
+        sums["renderings"] += len(one.renderings)
+        sums["head_rows"] += trained * (len(one.scored) + bool(one.base))
+        sums["positions"] += trained
+        sums["student_tokens"] += len(one.original.input_ids)
+    scale = total / max(rendered, 1)
+    scaled = {key: value * scale for key, value in sums.items()}
+    return Work(total, **scaled, student_positions=scaled["positions"], forget_share=forget / max(total, 1))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of both stages. Operations are of floating point, memory in bytes."""
+
+    teacher_flops: float
+    shard_bytes: float
+    teacher_memory: float
+    student_tokens: float  # that distill trains on, all epochs
+    distill_flops: float
+    distill_memory: float
+
+
+def cost_of(
+    work: Work, shape: Shape, teacher: TeacherParams, distill: DistillParams, runtime: RuntimeParams, cuda: bool
+) -> Cost:
+    """What ``work`` costs a model of ``shape``, on a CPU or on CUDA.
+
+    Memory is the weights, what a batch holds, and for training gradients, AdamW's states and the activations of a micro-batch
+    (about 34 numbers a token, layer and unit of width; Korthikanti et al., 2022, equation 2, without attention scores).
+    """
+    kept = 1 if teacher.targets == "hard" else teacher.top_k
+    epochs = distill.epochs * work.epoch_share(distill)
+    number = 2 if cuda else 4  # bytes
+    cache = 0.0 if cuda else runtime.cpu_kv_cache_gib * 2**30
+    hidden = 2 * 4 * BATCH_TOKENS * shape.width
+    logits = 4 * shape.vocabulary
+    layers = 1 if runtime.gradient_checkpointing else shape.layers
+    activations = 34 / 2 * number * runtime.micro_batch_tokens * layers * shape.width
+    return Cost(
+        teacher_flops=2 * shape.body * work.computed_tokens + 2 * shape.head * work.head_rows,
+        shard_bytes=work.positions * (BYTES_A_TOKEN * kept + BYTES_A_POSITION),
+        teacher_memory=LIBRARIES + number * (shape.weights + shape.head) + cache + hidden + BLOCK_ROWS * logits,
+        student_tokens=epochs * work.student_tokens,
+        distill_flops=6 * epochs * (shape.body * work.student_tokens + shape.head * work.student_positions),
+        distill_memory=LIBRARIES
+        + shape.weights * (16 if distill.precision == "float32" else 6)
+        + activations
+        + 2 * runtime.logit_chunk * logits,
+    )
