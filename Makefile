@@ -13,7 +13,7 @@ PIP_INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-c
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint clean
+.PHONY: repro test bench lint clean
 
 repro: $(INSTALLED)
 	dvc repro
@@ -21,6 +21,11 @@ repro: $(INSTALLED)
 # Two files of tests at a time, a thread each: the models are small, and starting processes is most of the work.
 test: $(INSTALLED) lint
 	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
+
+# Ratios of speed and memory, each against a peer in the same run.
+bench: $(INSTALLED)
+	dvc repro base prepare
+	python -m benchmarks.stages.bench
 
 lint: $(INSTALLED)
 	ruff check .

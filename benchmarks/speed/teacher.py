@@ -1,0 +1,153 @@
+"""The teacher beside a vLLM that reads every rendering whole for a list of log-probabilities; its bytes and its memory.
+
+python -m benchmarks.speed.teacher
+"""
+
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import click
+
+from benchmarks.speed.figure import Figure
+from benchmarks.speed.workload import SMOLLM2_135M, build_model
+from pipeline.core.outputs import BASE_MODEL, PREPARED, check_folder
+from pipeline.core.runtime import RuntimeParams
+from pipeline.engines.open import open_prefill
+from pipeline.model.folder import TOKENIZER_FILES
+from pipeline.teacher import build
+from pipeline.teacher.counterfactuals import Renderer
+from pipeline.teacher.params import TeacherParams
+from pipeline.teacher.passages import in_order
+from pipeline.text.names import read_names
+from pipeline.text.passages import Passage, stream_passages
+from pipeline.text.tokenizer import load_tokenizer
+
+PARAMS, RUNTIME = TeacherParams(forget_from=("given",), retain_from=()), RuntimeParams()
+LISTED = 128  # log-probabilities that the peer is asked for
+LONGEST = 512  # tokens, above those of any rendering
+SMALL = replace(SMOLLM2_135M, width=64, inner=128, layers=2, heads=1, kv_heads=1)
+SMALL_BATCH = 4096  # tokens, so that the documents once are several batches
+
+
+def teacher_figures(sentences: int = 4, rounds: int = 3) -> list[Figure]:
+    """On the first ``sentences`` of each target of the project, with models/base; times are medians over ``rounds``."""
+    for folder in (BASE_MODEL, PREPARED):
+        check_folder(folder)
+    ratios, outside, dense = _alone(beside_unshared, of_each_target(sentences), rounds)
+    grown = {times: _alone(growth, times) for times in (1, 4, 16)}
+    for times, (seconds, peak, written) in grown.items():
+        click.echo(
+            f"documents {times:2} times: {seconds:.1f} s, {peak / 1e9:.3f} GB at the peak, {written / 1e6:.2f} MB of shards"
+        )
+    (once_s, once_peak, once_bytes), (more_s, more_peak, more_bytes) = grown[1], grown[16]
+    peer = f"vLLM reading every rendering whole for {LISTED} log-probabilities a token, unpacked into arrays and no more"
+    return [
+        Figure("teacher_time_over_unshared", statistics.median(ratios), "<= 0.5", f"{peer}; seconds"),
+        Figure("teacher_outside_engine", statistics.median(outside), "<= 0.05", "all seconds of the build, engine open"),
+        Figure("bytes_over_dense", dense, ">= 250", "the shards: bytes of a float32 a token of the vocabulary over theirs"),
+        Figure("teacher_memory_16x_over_1x", more_peak / once_peak, "<= 1.05", f"once the documents, {once_peak / 1e9:.2f} GB"),
+        Figure("teacher_time_16x_over_1x", more_s / once_s, "<= 16", "once the documents, a small model; seconds"),
+        Figure("shard_bytes_16x_over_1x", more_bytes / once_bytes, "<= 16", "once the documents"),
+    ]
+
+
+def _alone(call: Callable[..., Any], *arguments: Any) -> Any:
+    """``call`` in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(call, *arguments).result()
+
+
+def of_each_target(sentences: int) -> list[Passage]:
+    """The first ``sentences`` forget passages of every target."""
+    taken: dict[str, list[Passage]] = {}
+    for passage in stream_passages(PREPARED):
+        if passage.kind == "forget":
+            taken.setdefault(passage.target, []).append(passage)
+    return [passage for passages in taken.values() for passage in passages[:sentences]]
+
+
+def beside_unshared(passages: Sequence[Passage], rounds: int) -> tuple[list[float], list[float], float]:
+    """Of each round, seconds of the build over the peer's, and the build's share outside the engine; bytes of dense over ours.
+
+    The engine's work is the forward pass, and the head with what is made of its rows.
+    """
+    import numpy as np
+    from vllm import LLM, SamplingParams, TokensPrompt
+
+    names, tokenizer = read_names(PREPARED), load_tokenizer(BASE_MODEL)
+    renderer = Renderer(tokenizer, PARAMS, names)
+    rendered = [renderer.render(*ordered) for ordered in in_order(passages, PARAMS, tokenizer)]
+    prompts = [TokensPrompt(prompt_token_ids=one.input_ids) for passage in rendered for one in passage.renderings]
+    asked = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=LISTED, flat_logprobs=True, detokenize=False)
+    prefill, spent = open_prefill("vllm", BASE_MODEL, RUNTIME, longest=LONGEST), [0.0]
+    unshared = LLM(
+        str(BASE_MODEL), dtype="float32", max_model_len=LONGEST, max_logprobs=LISTED, enable_prefix_caching=False,
+        max_num_batched_tokens=2048, max_num_seqs=64, enforce_eager=True, disable_log_stats=True, use_tqdm_on_load=False,
+    )  # fmt: skip
+
+    def timed(call: Callable[..., Any], *arguments: Any) -> Any:
+        started = time.perf_counter()
+        result = call(*arguments)
+        spent[0] += time.perf_counter() - started
+        return result
+
+    hidden_states, teach, manifest = prefill.hidden_states, build.teach, {}
+    ratios, outside = [], []
+    with (
+        patch.object(build, "open_prefill", lambda *_, **__: prefill),
+        patch.object(prefill, "hidden_states", lambda *arguments: timed(hidden_states, *arguments)),
+        patch.object(build, "teach", lambda *arguments: timed(teach, *arguments)),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        for number in range(rounds + 1):  # the first one warms both up
+            spent[0], started = 0.0, time.perf_counter()
+            manifest = build.build_shards(BASE_MODEL, PARAMS, RUNTIME, passages, names, Path(folder, "teacher"))
+            ours, started = time.perf_counter() - started, time.perf_counter()
+            for output in unshared.generate(prompts, asked, use_tqdm=False):
+                listed: Any = output.prompt_logprobs
+                np.asarray(listed.token_ids), np.asarray(listed.logprobs)
+            if number:
+                ratios.append(ours / (time.perf_counter() - started))
+                outside.append(1 - spent[0] / ours)
+    return ratios, outside, 4 * len(tokenizer) / manifest["bytes_per_position"]
+
+
+def growth(times: int) -> tuple[float, int, int]:
+    """Seconds, peak resident set and bytes of the shards of a build on the same sentences ``times`` over, with a small model.
+
+    transformers reads it, and names and prompts are the project's.
+    """
+    params = PARAMS.changed(engine="transformers")
+    with tempfile.TemporaryDirectory() as folder, patch.object(build, "BATCH_TOKENS", SMALL_BATCH):
+        model = Path(folder, "model")
+        build_model(model, SMALL)
+        for name in TOKENIZER_FILES:
+            if (BASE_MODEL / name).exists():
+                shutil.copyfile(BASE_MODEL / name, model / name)
+        passages = [replace(one, document=number) for number in range(times) for one in of_each_target(2)]
+        started = time.perf_counter()
+        manifest = build.build_shards(model, params, RUNTIME, passages, read_names(PREPARED), Path(folder, "teacher"))
+        seconds = time.perf_counter() - started
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, manifest["bytes"]
+
+
+@click.command(help=__doc__)
+@click.option("--sentences", default=4, show_default=True, type=click.IntRange(min=1), help="Of each target.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1))
+def main(sentences: int, rounds: int) -> None:
+    for figure in teacher_figures(sentences, rounds):
+        click.echo(f"{figure.key} {figure.value:.3g} ({figure.aim}): {figure.compared}")
+
+
+if __name__ == "__main__":
+    main()
