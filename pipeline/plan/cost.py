@@ -4,6 +4,7 @@ Counts are exact where a pass over the passages gives them, and scaled up from r
 long as a part of the run. A product with a weight counts as two operations; attention over these short texts is left out.
 """
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,17 +86,16 @@ def count_work(
     tokenizer: "PreTrainedTokenizerBase",
     block: int,
 ) -> Work:
-    """Count all passages, render every so many. ``block``: tokens by which the engine shares prefixes."""
+    """Count all passages, render some of them. ``block``: tokens by which the engine shares prefixes."""
     renderer = Renderer(tokenizer, params, names)
     total = forget = 0
     for passage, _ in in_order(passages, params, tokenizer):
         total, forget = total + 1, forget + (passage.kind == "forget")
     sums = dict.fromkeys(("renderings", "tokens", "computed_tokens", "head_rows", "positions", "student_tokens"), 0)
-    stride, rendered, seen = max(1, total // RENDERED), 0, set()
+    sample, seen = set(random.Random(0).sample(range(total), min(total, RENDERED))), set()
     for number, ordered in enumerate(in_order(passages, params, tokenizer)):
-        if number % stride:
+        if number not in sample:
             continue
-        rendered += 1
         one = renderer.render(*ordered)
         trained = len(one.alignment.boundaries)
         for rendering in one.renderings:
@@ -110,7 +110,7 @@ def count_work(
         sums["head_rows"] += trained * (len(one.scored) + bool(one.base))
         sums["positions"] += trained
         sums["student_tokens"] += len(one.original.input_ids)
-    scale = total / max(rendered, 1)
+    scale = total / max(len(sample), 1)
     scaled = {key: value * scale for key, value in sums.items()}
     return Work(total, **scaled, student_positions=scaled["positions"], forget_share=forget / max(total, 1))
 
