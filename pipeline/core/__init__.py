@@ -2,7 +2,7 @@
 
 import os
 
-# OpenMP's threads spin a hundredth as long as they would before they sleep: two that share a core with other work else wait for
-# the whole time slice of what keeps them apart, and threads that never spin cost a seventh of the speed on an idle machine. It is
-# read when torch is imported, which is always later: who imports a module of the project has this one before it.
+# OpenMP's threads spin a hundredth as long as they would before they sleep: two that share a core with other work else wait
+# for the whole time slice of what keeps them apart, and threads that never spin cost a seventh of the speed on an idle
+# machine. It is read when torch is imported, which is later: who imports a module of the project has this one before it.
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")

@@ -33,7 +33,12 @@ WORK = Work(10, 100.0, 6000.0, 4000.0, 900.0, 50.0, 700.0, 50.0, 0.5)
 @pytest.mark.parametrize("tied", [True, False])
 def test_shape_counts_the_weights_of_the_model(tmp_path: Path, tied: bool) -> None:
     config = LlamaConfig(
-        vocab_size=300, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, tie_word_embeddings=tied
+        vocab_size=300,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        tie_word_embeddings=tied,
     )
     config.save_pretrained(tmp_path)
     model = AutoModelForCausalLM.from_config(config)
@@ -54,7 +59,8 @@ def test_counts_are_those_of_the_run(tiny_model: Path, tmp_path: Path, monkeypat
     assert work.renderings == 6 * (len(PASSAGES) - 1) * 4 + 1, "under three names and as it stands"
     assert 0.3 * work.tokens < work.computed_tokens < 0.9 * work.tokens
     params = DistillParams(retain_per_forget=0.01)
-    assert work.epoch_share(params) * work.passages == pytest.approx(len(passages_of_epoch(tmp_path / "teacher", params, 0)), abs=1)
+    trained = passages_of_epoch(tmp_path / "teacher", params, 0)
+    assert work.epoch_share(params) * work.passages == pytest.approx(len(trained), abs=1)
 
 
 def test_a_sample_stands_for_all(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
