@@ -2,8 +2,8 @@
 
 python -m benchmarks.stages.bench
 
-Needs models/base and data/prepared (dvc repro base prepare) and a machine with nothing beside it; takes some ten minutes on two
-cores. Writes evaluation/bench.json. For one CUDA card: python -m benchmarks.speed.gpu.
+Needs models/base and data/prepared (dvc repro base prepare) and a machine with nothing beside it; takes a quarter of an hour on
+two cores. Writes evaluation/bench.json. For one CUDA card: python -m benchmarks.speed.gpu.
 """
 
 import click
