@@ -6,7 +6,7 @@ otherwise what is measured would be the change, not the loss by the top k.
 
 import json
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from pipeline.teacher.counterfactuals import RenderedPassage, Renderer
 from pipeline.teacher.manifest import teacher_facts
 from pipeline.teacher.params import TeacherParams
 from pipeline.teacher.passages import in_order
-from pipeline.text.names import CounterfactualName
+from pipeline.teacher.survey import Names
 from pipeline.text.passages import Passage
 from pipeline.text.tokenizer import load_tokenizer
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 SEED = 0
-Names = Mapping[str, Sequence[CounterfactualName]]  # by target
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,8 @@ def open_sample(
         known.add(one.passage.target)
         if target in (None, one.passage.target) and one.alignment.boundaries:
             candidates.append(number)
-            literal, lost = literal + (loss := alignment_loss(one))[0], lost + loss[1]
+            of_literal, of_lost = alignment_loss(one)
+            literal, lost = literal + of_literal, lost + of_lost
     if total != len(input_ids):
         raise InputError(f"{teacher}: the shards were made from other passages; make them anew (dvc repro teacher).")
     if not candidates:

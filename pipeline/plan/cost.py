@@ -23,7 +23,7 @@ from pipeline.text.passages import Passage
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-RENDERED = 200  # passages, at most
+RENDERED = 400  # passages, at most
 LIBRARIES = 1.0e9  # bytes of a process that has loaded torch and transformers, or vLLM
 BYTES_A_TOKEN, BYTES_A_POSITION = 2.9, 30.0  # of a shard: for each kept token, and beside them (docs/shards.md)
 

@@ -113,18 +113,27 @@ def _mean(logits_TNV: "torch.Tensor", tokens_S: np.ndarray) -> "tuple[torch.Tens
     """Mean over names of the distributions, float32 [T, V]; their masses on ``tokens_S`` [N, T, S]; their entropies [N, T]."""
     import torch
 
-    positions, names, vocabulary = logits_TNV.shape
-    probs_TV, columns = logits_TNV.new_empty(positions, vocabulary), torch.from_numpy(tokens_S).to(logits_TNV.device)
-    touched_TNS, entropy_TN = np.zeros((positions, names, len(tokens_S))), np.zeros((positions, names))
-    probs_NV, share_1N = logits_TNV.new_empty(names, vocabulary), logits_TNV.new_full((1, names), 1 / names)
+    (positions, names, vocabulary), new = logits_TNV.shape, logits_TNV.new_empty
+    columns = torch.from_numpy(tokens_S).to(logits_TNV.device)
+    probs_TV, touched_TNS, entropy_TN = new(positions, vocabulary), new(positions, names, len(columns)), new(positions, names)
+    probs_NV, share_1N = new(names, vocabulary), logits_TNV.new_full((1, names), 1 / names)
     for t, logits_NV in enumerate(logits_TNV):  # one position stays in a CPU's cache
         torch.softmax(logits_NV, -1, out=probs_NV)
         torch.mm(share_1N, probs_NV, out=probs_TV[t : t + 1])
         log_z_N = logits_NV.amax(-1) - probs_NV.amax(-1).log()
-        expected_N = torch.stack([torch.dot(probs_V, logits_V) for probs_V, logits_V in zip(probs_NV, logits_NV, strict=True)])
-        entropy_TN[t] = (log_z_N - expected_N).cpu().numpy()
-        touched_TNS[t] = probs_NV[:, columns].cpu().numpy()
-    return probs_TV, touched_TNS.transpose(1, 0, 2), entropy_TN.T.copy()
+        entropy_TN[t] = log_z_N - _dot(probs_NV, logits_NV)
+        touched_TNS[t] = probs_NV[:, columns]
+    masses_NTS, entropy_NT = touched_TNS.transpose(0, 1).double(), entropy_TN.T.double()
+    return probs_TV, masses_NTS.cpu().numpy(), entropy_NT.cpu().numpy()
+
+
+def _dot(left_NV: "torch.Tensor", right_NV: "torch.Tensor") -> "torch.Tensor":
+    """Row by row, [N]. On a CPU by BLAS, which makes no table of products."""
+    import torch
+
+    if left_NV.is_cuda:
+        return torch.linalg.vecdot(left_NV, right_NV)
+    return torch.stack([torch.dot(left_V, right_V) for left_V, right_V in zip(left_NV, right_NV, strict=True)])
 
 
 def _entropy_terms(masses: np.ndarray) -> np.ndarray:
