@@ -9,7 +9,7 @@ from pipeline.train.params import TrainParams
 class DistillParams(TrainParams):
     """Section ``distill``."""
 
-    epochs: int = Field(1, ge=1)  # over three seeds a second one forgot no more
+    epochs: int = Field(1, ge=1)  # two were not told apart from it
     retain_weight: float = Field(1.0, ge=0)  # of a retain position; 0 leaves retain passages out
     retain_per_forget: float = Field(0.2, ge=0)  # retain passages an epoch, for each forget passage
     shuffle_row_groups: int = Field(32, ge=1)  # of the shards, held in memory, among which passages are shuffled
