@@ -21,7 +21,7 @@ SUMMARY = {"forgotten": 0.8165, "kept_hard_retain": 0.9805, "self_consistency": 
 
 def write(folder: Path, source: str) -> str:
     (folder / "config.json").write_text("{}", encoding="utf-8")
-    write_card(folder, ModelParams(source=source), DistillParams(learning_rate=3e-5), MANIFEST, CURVE)
+    write_card(folder, ModelParams(source=source), DistillParams(learning_rate=3e-5, epochs=2), MANIFEST, CURVE)
     return (folder / CARD).read_text(encoding="utf-8")
 
 
