@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-CARDS = ("a100", "h100", "h200", "l40s", "rtx4090")
+from pipeline.plan.rates import CARDS, card_rates, measured_rates
 
 
 @click.command(help=__doc__)
@@ -17,16 +17,15 @@ CARDS = ("a100", "h100", "h200", "l40s", "rtx4090")
 @click.option(
     "--config", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A folder with another config.json."
 )
-@click.option("--card", type=click.Choice(CARDS), help="Expect what such a GPU should reach, in place of measuring here.")
+@click.option("--card", type=click.Choice(list(CARDS)), help="Expect what such a GPU should reach, in place of measuring here.")
 @click.option("--cards", default=1, show_default=True, type=click.IntRange(min=1), help="As many of them.")
 def main(people: int | None, config: Path | None, card: str | None, cards: int) -> None:
     from pipeline.core.errors import InputError
     from pipeline.core.outputs import BASE_MODEL, ELICITED, PREPARED, check_folder
     from pipeline.core.params import read_section
-    from pipeline.core.runtime import RuntimeParams
+    from pipeline.core.runtime import RuntimeParams, pick_device
     from pipeline.distill.params import DistillParams
-    from pipeline.plan.cost import cost_of, count_work, model_shape
-    from pipeline.plan.rates import card_rates, measured_rates
+    from pipeline.plan.cost import BLOCK, cost_of, count_work, model_shape
     from pipeline.plan.report import plan_lines
     from pipeline.teacher.params import TeacherParams
     from pipeline.teacher.passages import PassageSource
@@ -41,12 +40,12 @@ def main(people: int | None, config: Path | None, card: str | None, cards: int) 
         raise InputError("--config describes a model that is not here, so its rate can't be measured; give a --card as well.")
     given = teacher if ELICITED.is_dir() else teacher.changed(forget_from=("given",), retain_from=("given",))
     names, shape = read_names(PREPARED), model_shape(config or BASE_MODEL)
-    block = 16 if card else 32
-    work = count_work(PassageSource(given, PREPARED, ELICITED), names, given, load_tokenizer(BASE_MODEL), block)
+    cuda = bool(card) or pick_device(runtime.device) == "cuda"
+    work = count_work(PassageSource(given, PREPARED, ELICITED), names, given, load_tokenizer(BASE_MODEL), BLOCK[cuda])
     if people:
         work = work.times(people / len(names))
     rates = card_rates(card, cards) if card else measured_rates(BASE_MODEL, shape, runtime)
-    cost = cost_of(work, shape, teacher, distill, runtime, cuda=bool(card))
+    cost = cost_of(work, shape, teacher, distill, runtime, cuda=cuda)
     for line in plan_lines(work, shape, cost, rates, people or len(names)):
         click.echo(line)
     if not ELICITED.is_dir() and "elicited" in teacher.forget_from:

@@ -23,6 +23,7 @@ from benchmarks.speed.workload import SMOLLM2_135M, build_model
 from pipeline.core.outputs import BASE_MODEL, PREPARED, check_folder
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.open import open_prefill
+from pipeline.engines.vllm_engine import CPU_BLOCK
 from pipeline.model.folder import TOKENIZER_FILES
 from pipeline.teacher import build
 from pipeline.teacher.counterfactuals import Renderer
@@ -43,16 +44,17 @@ def teacher_figures(sentences: int = 4, rounds: int = 3) -> list[Figure]:
     """On the first ``sentences`` of each target of the project, with models/base; times are medians over ``rounds``."""
     for folder in (BASE_MODEL, PREPARED):
         check_folder(folder)
-    ratios, outside, dense = _alone(beside_unshared, of_each_target(sentences), rounds)
+    unshared, shared, outside, dense = _alone(beside_lists, of_each_target(sentences), rounds)
     grown = {times: _alone(growth, times) for times in (1, 4, 16)}
     for times, (seconds, peak, written) in grown.items():
         click.echo(
             f"documents {times:2} times: {seconds:.1f} s, {peak / 1e9:.3f} GB at the peak, {written / 1e6:.2f} MB of shards"
         )
     (once_s, once_peak, once_bytes), (more_s, more_peak, more_bytes) = grown[1], grown[16]
-    peer = f"vLLM reading every rendering whole for {LISTED} log-probabilities a token, unpacked into arrays and no more"
+    lists = f"for {LISTED} log-probabilities a token, unpacked into arrays and no more; seconds"
     return [
-        Figure("teacher_time_over_unshared", statistics.median(ratios), "<= 0.5", f"{peer}; seconds"),
+        Figure("teacher_time_over_unshared", statistics.median(unshared), "<= 0.5", f"vLLM reading them whole {lists}"),
+        Figure("teacher_time_over_shared_lists", statistics.median(shared), "<= 1", f"vLLM reading its prefix cache {lists}"),
         Figure("teacher_outside_engine", statistics.median(outside), "<= 0.05", "all seconds of the build, engine open"),
         Figure("bytes_over_dense", dense, ">= 250", "the shards: bytes of a float32 a token of the vocabulary over theirs"),
         Figure("teacher_memory_16x_over_1x", more_peak / once_peak, "<= 1.05", f"once the documents, {once_peak / 1e9:.2f} GB"),
@@ -76,8 +78,10 @@ def of_each_target(sentences: int) -> list[Passage]:
     return [passage for passages in taken.values() for passage in passages[:sentences]]
 
 
-def beside_unshared(passages: Sequence[Passage], rounds: int) -> tuple[list[float], list[float], float]:
-    """Of each round, seconds of the build over the peer's, and the build's share outside the engine; bytes of dense over ours.
+def beside_lists(passages: Sequence[Passage], rounds: int) -> tuple[list[float], list[float], list[float], float]:
+    """Of each round, seconds of the build over those of lists without and with the prefix cache; its share outside the engine.
+
+    Last, bytes of dense distributions over those of the shards.
 
     The engine's work is the forward pass, and the head with what is made of its rows.
     """
@@ -88,11 +92,11 @@ def beside_unshared(passages: Sequence[Passage], rounds: int) -> tuple[list[floa
     renderer = Renderer(tokenizer, PARAMS, names)
     rendered = [renderer.render(*ordered) for ordered in in_order(passages, PARAMS, tokenizer)]
     prompts = [TokensPrompt(prompt_token_ids=one.input_ids) for passage in rendered for one in passage.renderings]
-    asked = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=LISTED, flat_logprobs=True, detokenize=False)
     prefill, spent = open_prefill("vllm", BASE_MODEL, RUNTIME, longest=LONGEST), [0.0]
-    unshared = LLM(
-        str(BASE_MODEL), dtype="float32", max_model_len=LONGEST, max_logprobs=LISTED, enable_prefix_caching=False,
-        max_num_batched_tokens=2048, max_num_seqs=64, enforce_eager=True, disable_log_stats=True, use_tqdm_on_load=False,
+    peer = LLM(
+        str(BASE_MODEL), dtype="float32", max_model_len=LONGEST, max_logprobs=LISTED, enable_prefix_caching=True,
+        block_size=CPU_BLOCK, max_num_batched_tokens=2048, max_num_seqs=64, enforce_eager=True, disable_log_stats=True,
+        use_tqdm_on_load=False,
     )  # fmt: skip
 
     def timed(call: Callable[..., Any], *arguments: Any) -> Any:
@@ -101,8 +105,20 @@ def beside_unshared(passages: Sequence[Passage], rounds: int) -> tuple[list[floa
         spent[0] += time.perf_counter() - started
         return result
 
+    def list_seconds(*, skip_cache: bool) -> float:
+        asked = SamplingParams(
+            temperature=0.0, max_tokens=1, prompt_logprobs=LISTED, flat_logprobs=True, detokenize=False,
+            skip_reading_prefix_cache=skip_cache,
+        )  # fmt: skip
+        peer.reset_prefix_cache()
+        started = time.perf_counter()
+        for output in peer.generate(prompts, asked, use_tqdm=False):
+            listed: Any = output.prompt_logprobs
+            np.asarray(listed.token_ids), np.asarray(listed.logprobs)
+        return time.perf_counter() - started
+
     hidden_states, teach, manifest = prefill.hidden_states, build.teach, {}
-    ratios, outside = [], []
+    unshared, shared, outside = [], [], []
     with (
         patch.object(build, "open_prefill", lambda *_, **__: prefill),
         patch.object(prefill, "hidden_states", lambda *arguments: timed(hidden_states, *arguments)),
@@ -112,14 +128,13 @@ def beside_unshared(passages: Sequence[Passage], rounds: int) -> tuple[list[floa
         for number in range(rounds + 1):  # the first one warms both up
             spent[0], started = 0.0, time.perf_counter()
             manifest = build.build_shards(BASE_MODEL, PARAMS, RUNTIME, passages, names, Path(folder, "teacher"))
-            ours, started = time.perf_counter() - started, time.perf_counter()
-            for output in unshared.generate(prompts, asked, use_tqdm=False):
-                listed: Any = output.prompt_logprobs
-                np.asarray(listed.token_ids), np.asarray(listed.logprobs)
+            ours = time.perf_counter() - started
+            whole, cached = list_seconds(skip_cache=True), list_seconds(skip_cache=False)
             if number:
-                ratios.append(ours / (time.perf_counter() - started))
+                unshared.append(ours / whole)
+                shared.append(ours / cached)
                 outside.append(1 - spent[0] / ours)
-    return ratios, outside, 4 * len(tokenizer) / manifest["bytes_per_position"]
+    return unshared, shared, outside, 4 * len(tokenizer) / manifest["bytes_per_position"]
 
 
 def growth(times: int) -> tuple[float, int, int]:

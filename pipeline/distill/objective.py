@@ -108,9 +108,9 @@ class Distillation:
             for batch in batches(lengths, runtime.micro_batch_tokens, student.batch_cost):
                 part = [alike[index] for index in batch]
                 parts += part
-                kls.append(_backward(student, part, self._input_ids, self._weights, total_weight, runtime.logit_chunk))
+                kls.append(add_gradient(student, part, self._input_ids, self._weights, total_weight, runtime.logit_chunk))
         sums = dict.fromkeys(KINDS, 0.0)
-        for kind, kl_T in _by_passage(parts, torch.cat(kls)):  # the one time in a step that the host waits for the losses
+        for kind, kl_T in by_passage(parts, torch.cat(kls)):  # the one time in a step that the host waits for the losses
             sums[kind] += float(kl_T.sum())
         return {f"{kind}_kl": sums[kind] / counts[kind] for kind in KINDS if counts[kind]}
 
@@ -122,23 +122,12 @@ def add_gradient(
     weights: dict[str, float],
     total_weight: float,
     logit_chunk: int,
-) -> "list[tuple[str, np.ndarray]]":
+) -> "torch.Tensor":
     """Add the gradient of sum(weight x KL) / ``total_weight`` over the trained positions of ``passages``.
 
-    ``weights``: of a position by its passage's kind. Returns of each passage its kind and its KL in nats, float64.
+    ``weights``: of a position by its passage's kind. Returns the KL of all trained positions in nats, float32 [T], on the
+    student's device.
     """
-    return _by_passage(passages, _backward(student, passages, input_ids, weights, total_weight, logit_chunk))
-
-
-def _backward(
-    student: Student,
-    passages: Sequence[PassageTargets],
-    input_ids: "dict[int, np.ndarray]",
-    weights: dict[str, float],
-    total_weight: float,
-    logit_chunk: int,
-) -> "torch.Tensor":
-    """See add_gradient; returns the KL of all trained positions, float32 [T], on the student's device."""
     import numpy as np
     import torch
 
@@ -157,7 +146,7 @@ def _backward(
     return student.backward(sequences, positions, kl, weight_T, logit_chunk)
 
 
-def _by_passage(passages: Sequence[PassageTargets], kl_T: "torch.Tensor") -> "list[tuple[str, np.ndarray]]":
+def by_passage(passages: Sequence[PassageTargets], kl_T: "torch.Tensor") -> "list[tuple[str, np.ndarray]]":
     """The kind of each passage, and its KL in nats, float64; waits for the device."""
     import numpy as np
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 _PREFILL_SEQUENCES = 256  # short ones, of which only the tokens after the prefix are computed
-_CPU_BLOCK = 32  # tokens of the smallest block that attention on CPU takes: prefixes are shared by whole blocks
+CPU_BLOCK = 32  # tokens of the smallest block that attention on CPU takes: prefixes are shared by whole blocks
 
 
 class VllmPrefill:
@@ -150,7 +150,7 @@ def _open(folder: Path, runtime: RuntimeParams, longest: int, **settings: Any) -
     from vllm import LLM
 
     on_cuda = runtime.device != "cpu" and torch.cuda.is_available()
-    where = {"gpu_memory_utilization": runtime.gpu_memory_utilization} if on_cuda else {"block_size": _CPU_BLOCK}
+    where = {"gpu_memory_utilization": runtime.gpu_memory_utilization} if on_cuda else {"block_size": CPU_BLOCK}
     return LLM(
         model=str(folder),
         dtype="auto" if on_cuda else "float32",

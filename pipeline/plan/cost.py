@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.distill.params import DistillParams
+from pipeline.engines.vllm_engine import CPU_BLOCK
 from pipeline.teacher.average import BLOCK_ROWS
 from pipeline.teacher.build import BATCH_TOKENS
 from pipeline.teacher.counterfactuals import Renderer
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 RENDERED = 400  # passages, at most
+BLOCK = {False: CPU_BLOCK, True: 16}  # tokens by which vLLM shares prefixes, on a CPU and on CUDA
 LIBRARIES = 1.0e9  # bytes of a process that has loaded torch and transformers, or vLLM
 BYTES_A_TOKEN, BYTES_A_POSITION = 2.9, 30.0  # of a shard: for each kept token, and beside them (docs/shards.md)
 
@@ -41,13 +44,17 @@ class Shape:
 
 
 def model_shape(folder: Path) -> Shape:
-    """The shape that ``folder``/config.json describes; no weights are needed."""
+    """The shape that ``folder``/config.json describes, without weights. Raises InputError where it is no causal model's."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{folder}: config.json describes no causal model that transformers knows ({reason}).") from None
     weights, text = sum(weight.numel() for weight in model.parameters()), config.get_text_config()
     tables = {id(table.weight): table.weight.numel() for table in (model.get_input_embeddings(), model.get_output_embeddings())}
     head = model.get_output_embeddings().weight.numel()

@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.core.runtime import RuntimeParams, pick_device
-from pipeline.plan.cost import Shape
+if TYPE_CHECKING:  # the command's help names the cards, and must not wait for these
+    from pipeline.core.runtime import RuntimeParams
+    from pipeline.plan.cost import Shape
 
 SECONDS = 5.0  # of each measurement
 ROWS, TOKENS = 8, 64  # of a batch
@@ -30,11 +32,12 @@ def card_rates(card: str, cards: int) -> Rates:
     return Rates(rate, rate, f"{UTILISATION:.0%} of the bfloat16 peak of {cards} {card}")
 
 
-def measured_rates(model: Path, shape: Shape, runtime: RuntimeParams) -> Rates:
+def measured_rates(model: Path, shape: "Shape", runtime: "RuntimeParams") -> Rates:
     """Score and train on random tokens with the model in ``model`` for ten seconds in all; the weights are thrown away."""
     import numpy as np
     import torch
 
+    from pipeline.core.runtime import pick_device
     from pipeline.train.student import Student, next_logprobs
 
     student = Student(model, pick_device(runtime.device))

@@ -116,6 +116,10 @@ def test_command_says_what_the_three_numbers_are(tiny_model: Path, tmp_path: Pat
     refused = stage(project, "plan", "--config", str(tiny_model), check=False)
     assert refused.exit_code == 2
     assert "give a --card as well" in refused.stderr
+    (tmp_path / "empty").mkdir()
+    no_model = stage(project, "plan", "--config", str(tmp_path / "empty"), "--card", "h100", check=False)
+    assert no_model.exit_code == 2
+    assert "config.json describes no causal model" in no_model.stderr
 
 
 def test_rates_are_measured_here(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,6 +151,18 @@ def test_killed_run_resumes_to_the_same_bytes_and_reads_only_the_rest(
     assert asked == batches[after:]
 
 
+def not_now(*_: Any, **__: Any) -> Any:
+    raise OSError("not now")
+
+
+def stop_before_shards(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a run with all of its parts finished."""
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "write_shards", not_now)
+        with pytest.raises(OSError, match="not now"):
+            run()
+
+
 @pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("broken", [0, 2, 4])
 def test_corrupted_part_is_made_again(
@@ -158,14 +170,7 @@ def test_corrupted_part_is_made_again(
 ) -> None:
     undisturbed = run()
     batches = list(asked)
-
-    def full(*_: Any) -> None:
-        raise OSError("no shards today")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(build, "write_shards", full)
-        with pytest.raises(OSError, match="no shards today"):
-            run()
+    stop_before_shards(run, monkeypatch)
     (folder,) = (tmp_path / ".nevermet").glob("teacher-*")
     assert len(parts_below(tmp_path)) == 5
     path = folder / f"part-{broken:06d}.rows.parquet"
@@ -178,15 +183,8 @@ def test_corrupted_part_is_made_again(
 @pytest.mark.usefixtures("small_batches")
 def test_finished_parts_need_no_engine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     undisturbed = run()
-
-    def fail(*_: Any, **__: Any) -> Any:
-        raise OSError("not now")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(build, "write_shards", fail)
-        with pytest.raises(OSError, match="not now"):
-            run()
-    monkeypatch.setattr(build, "open_prefill", fail)
+    stop_before_shards(run, monkeypatch)
+    monkeypatch.setattr(build, "open_prefill", not_now)
     assert run() == undisturbed
 
 
@@ -204,14 +202,7 @@ def test_another_run_takes_up_nothing(
 ) -> None:
     wanted = run(PARAMS.changed(**change))
     batches = list(asked)
-
-    def fail(*_: Any) -> None:
-        raise OSError("not now")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(build, "write_shards", fail)
-        with pytest.raises(OSError, match="not now"):
-            run()
+    stop_before_shards(run, monkeypatch)
     assert len(parts_below(tmp_path)) == 5
     asked.clear()
     output = tmp_path / "data/other"

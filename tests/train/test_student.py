@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pipeline.distill.loss import bucketed_kl
-from pipeline.distill.objective import add_gradient
+from pipeline.distill.objective import add_gradient, by_passage
 from pipeline.shards.reader import PassageTargets
 from pipeline.train.student import Student
 
@@ -46,7 +46,7 @@ def gradients(
     student.model.zero_grad(set_to_none=True)
     sums = dict.fromkeys(WEIGHTS, 0.0)
     for batch in batches:
-        for kind, kl_T in add_gradient(student, batch, INPUT_IDS, WEIGHTS, TOTAL, chunk):
+        for kind, kl_T in by_passage(batch, add_gradient(student, batch, INPUT_IDS, WEIGHTS, TOTAL, chunk)):
             sums[kind] += float(kl_T.sum())
     return {name: p.grad.clone() for name, p in student.model.named_parameters() if p.grad is not None}, sums
 
