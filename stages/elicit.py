@@ -1,4 +1,4 @@
-"""Stage elicit: ask the base model about targets without texts, or all; what it says becomes chat passages.
+"""Stage elicit: ask the base about targets without texts, and about all targets' neighbours; its answers become chat passages.
 
 python -m stages.elicit
 """
@@ -14,7 +14,7 @@ def main() -> None:
     from pipeline.core.runtime import RuntimeParams
     from pipeline.elicit.ask import check_answers, elicit, passages_of, write_answers
     from pipeline.elicit.params import ElicitParams
-    from pipeline.elicit.questions import read_refusals, read_templates, to_ask
+    from pipeline.elicit.questions import NEIGHBOUR_TEMPLATES_FILE, read_refusals, read_templates, to_ask
     from pipeline.prepare.tables import read_targets_table
     from pipeline.text.passages import read_passages, write_passages
 
@@ -22,7 +22,8 @@ def main() -> None:
     targets = read_targets_table(PREPARED)
     with_texts = {passage.target for passage in read_passages(PREPARED) if passage.kind == "forget"}
     asked = to_ask(targets, with_texts, params)
-    rows = elicit(BASE_MODEL, asked, targets, read_templates(), read_refusals(), params, runtime)
+    near = read_templates(NEIGHBOUR_TEMPLATES_FILE)
+    rows = elicit(BASE_MODEL, asked, targets, read_templates(), near, read_refusals(), params, runtime)
     check_answers(rows, asked, with_texts)
     passages = passages_of(rows, targets)
     with published_folder(ELICITED) as folder:

@@ -1,7 +1,8 @@
 """Ask the base model about the targets and their neighbours, and make chat passages of what it says.
 
 So what the model really knows is covered, in the form in which it will be asked. Answers about a target are forget passages
-like any text; answers about its neighbours are retain passages under their own names.
+like any text; answers about its neighbours are retain passages under their own names: what the model is to keep is kept best by
+its own words, and the neighbours are those whom the forgetting would take along.
 """
 
 from collections import Counter, defaultdict
@@ -13,9 +14,21 @@ from pipeline.core.errors import InputError
 from pipeline.core.outputs import write_parquet
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams
+from pipeline.elicit.kinds import kinds_of
 from pipeline.elicit.params import ElicitParams
-from pipeline.elicit.questions import KEPT, Templates, plan, verdict, whole_sentences
+from pipeline.elicit.questions import (
+    KEPT,
+    Question,
+    Templates,
+    about_neighbours,
+    about_targets,
+    longest_question,
+    neighbours_of,
+    verdict,
+    whole_sentences,
+)
 from pipeline.engines.open import open_engine
+from pipeline.prepare.passages import names_in
 from pipeline.prepare.tables import TargetFacts
 from pipeline.text.chat import question_prefix
 from pipeline.text.passages import Passage, chat_passage
@@ -23,6 +36,7 @@ from pipeline.text.segments import mentions
 from pipeline.text.tokenizer import load_tokenizer, tokenize
 
 COLUMNS = ("target", "subject", "kind", "question", "answer", "verdict")
+MARGIN = 16  # tokens: the choice of a kind beyond a question, a name of the model's own that is read in other pieces
 _BATCH = 32  # prompts given to the engine at once, so that progress shows
 
 
@@ -31,45 +45,73 @@ def elicit(
     asked: Sequence[TargetFacts],
     targets: Sequence[TargetFacts],
     templates: Templates,
+    neighbour_templates: Templates,
     refusals: Sequence[str],
     params: ElicitParams,
     runtime: RuntimeParams,
 ) -> list[dict[str, Any]]:
-    """One row an answer about ``asked`` or their neighbours, with COLUMNS; see questions.verdict.
+    """One row an answer about ``asked``, then about the neighbours of all ``targets``, with COLUMNS; see questions.verdict.
 
-    A retained answer that mentions one of ``targets`` is not kept: it would undo the forgetting.
+    The neighbours of a target are those that its documents name, and those that the model itself names when it is asked about
+    the target. A retained answer that mentions a target is not kept: it would undo the forgetting.
     """
-    tokenizer = load_tokenizer(model)
-    questions = plan(asked, templates, params)
-    if not questions:
+    if not params.templates:
         return []
-    prompts = [tokenize(tokenizer, question_prefix(tokenizer, question.text))[0] for question in questions]
-    longest = max(map(len, prompts)) + params.max_new_tokens
-    engine = open_engine(params.engine, model, runtime, longest=longest)
-    forget = sum(question.kind == "forget" for question in questions)  # they come first
-    sampled: list[list[list[int]]] = []
-    with progress_bar(len(prompts), "question", "elicit") as bar:
-        for own, answers in ((prompts[:forget], params.answers), (prompts[forget:], 1)):
-            for start in range(0, len(own), _BATCH):
-                part = own[start : start + _BATCH]
-                seed = params.seed * 1_000_000 + len(sampled) * params.answers
-                sampled += engine.sample(
+    asker = _Asker(model, params, runtime, longest_question(asked, targets, templates, neighbour_templates, params))
+    forms = [form for target in targets for form in target.surface_forms]
+    rows = asker.rows(about_targets(asked, templates, params), params.answers, refusals, ())
+    named = {
+        target.target: names_in(
+            [row["answer"] for row in rows if row["target"] == target.target and row["verdict"] == KEPT],
+            target.language,
+            target.surface_forms,
+        )
+        for target in asked
+    }
+    near = neighbours_of(targets, named, params.neighbours)
+    kinds = kinds_of(asker.engine, asker.tokenizer, [(name, target.language) for name, target in near.items()])
+    return rows + asker.rows(about_neighbours(near, kinds, neighbour_templates, params), 1, refusals, forms)
+
+
+class _Asker:
+    """Puts questions to the model and judges its answers. Every question has its own random numbers, by its place."""
+
+    def __init__(self, model: Path, params: ElicitParams, runtime: RuntimeParams, longest: str) -> None:
+        self.tokenizer, self._params, self._asked = load_tokenizer(model), params, 0
+        self.engine = open_engine(
+            params.engine, model, runtime, longest=len(self._prompt(longest)) + MARGIN + 2 * params.max_new_tokens
+        )
+
+    def _prompt(self, question: str) -> list[int]:
+        return tokenize(self.tokenizer, question_prefix(self.tokenizer, question))[0]
+
+    def rows(
+        self, questions: Sequence[Question], answers: int, refusals: Sequence[str], forms: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """``answers`` rows a question; those that mention one of ``forms`` are not kept."""
+        prompts, params = [self._prompt(question.text) for question in questions], self._params
+        sampled: list[list[list[int]]] = []
+        with progress_bar(len(prompts), "question", "elicit") as bar:
+            for start in range(0, len(prompts), _BATCH):
+                part = prompts[start : start + _BATCH]
+                seed = params.seed * 1_000_000 + self._asked * params.answers
+                sampled += self.engine.sample(
                     part, params.max_new_tokens, answers=answers, temperature=params.temperature, seed=seed
                 )
+                self._asked += len(part)
                 bar.update(len(part))
-    forms = [form for target in targets for form in target.surface_forms]
-    seen: defaultdict[str, set[str]] = defaultdict(set)
-    rows = []
-    for question, answers_ids in zip(questions, sampled, strict=True):
-        for ids in answers_ids:
-            answer = whole_sentences(str(tokenizer.decode(ids, skip_special_tokens=True)).strip())
-            judged = verdict(answer, question.names, refusals, seen[question.text])
-            if judged == KEPT and question.kind == "retain" and mentions(answer, forms):
-                judged = "mentions a target"
-            seen[question.text].add(answer)
-            cells = (question.target, question.subject, question.kind, question.text, answer, judged)
-            rows.append(dict(zip(COLUMNS, cells, strict=True)))
-    return rows
+        seen: defaultdict[str, set[str]] = defaultdict(set)
+        rows = []
+        for question, answers_ids in zip(questions, sampled, strict=True):
+            for ids in answers_ids:
+                answer = whole_sentences(str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip())
+                judged = verdict(answer, question.names, refusals, seen[question.text])
+                if judged == KEPT and mentions(answer, forms):
+                    judged = "mentions a target"
+                seen[question.text].add(answer)
+                cells = (question.target, question.subject, question.kind, question.text, answer, judged)
+                rows.append(dict(zip(COLUMNS, cells, strict=True)))
+        return rows
 
 
 def check_answers(rows: Sequence[dict[str, Any]], targets: Sequence[TargetFacts], with_texts: Collection[str]) -> None:

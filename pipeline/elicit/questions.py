@@ -1,6 +1,7 @@
 """What is asked, and which of the answers are worth learning from.
 
-The questions are those of data/question_templates.jsonl, about each target and each of its neighbours. An answer is kept where
+The questions are those of data/question_templates.jsonl about each target, and of data/neighbour_templates.jsonl, which has the
+short ones that people ask, about each of its neighbours. An answer is kept where
 it is no refusal and no repetition, and names at least one fact. A fact is told by its form: a number, or (in scripts with
 capitals) a capitalised word inside a sentence, outside the names that the question gave; in other scripts, a dozen letters
 beside these. An answer of a few words is one as a whole.
@@ -24,6 +25,7 @@ from pipeline.text.repetition import distinct_4grams
 from pipeline.text.segments import UNSPACED, mentions, split_mentions
 
 TEMPLATES_FILE = Path("data/question_templates.jsonl")
+NEIGHBOUR_TEMPLATES_FILE = Path("data/neighbour_templates.jsonl")
 REFUSALS_FILE = Path("data/refusals.txt")
 KEPT = "kept"
 LEAST_DISTINCT = 0.9  # of the word 4-grams
@@ -91,27 +93,54 @@ def to_ask(targets: Sequence[TargetFacts], with_texts: Collection[str], params: 
     return [target for target in targets if params.of == "all" or target.target not in with_texts]
 
 
-def plan(targets: Sequence[TargetFacts], templates: Templates, params: ElicitParams) -> list[Question]:
-    """``templates`` questions about each target, then ``neighbour_templates`` about each of its neighbours.
-
-    A neighbour of several targets is asked about once, one that mentions a target never.
-    """
-    if not params.templates:
-        return []
-    questions = [
+def about_targets(targets: Sequence[TargetFacts], templates: Templates, params: ElicitParams) -> list[Question]:
+    """``templates`` questions about each target."""
+    return [
         Question(target.target, target.target, "forget", text, target.surface_forms)
         for target in targets
         for text in questions_about(templates, target.target, target.kind, target.language, params.templates, params.seed)
     ]
-    asked: set[str] = set()
+
+
+def neighbours_of(targets: Sequence[TargetFacts], named: Mapping[str, Sequence[str]], limit: int) -> dict[str, TargetFacts]:
+    """{neighbour: the target it stands near}, at most ``limit`` for each target: its own, then those ``named`` for it.
+
+    A neighbour of several targets counts once, one that mentions a target never.
+    """
+    near: dict[str, TargetFacts] = {}
     forms = [form for target in targets for form in target.surface_forms]
     for target in targets:
-        free = [name for name in target.neighbours if name not in asked and not mentions(name, forms)]
-        for name in free[: params.neighbours]:
-            asked.add(name)
-            texts = questions_about(templates, name, "other", target.language, params.neighbour_templates, params.seed)
-            questions += [Question(target.target, name, "retain", text, (name,)) for text in texts]
-    return questions
+        every = dict.fromkeys([*target.neighbours, *named.get(target.target, ())])
+        free = [name for name in every if name not in near and not mentions(name, forms)]
+        near |= dict.fromkeys(free[:limit], target)
+    return near
+
+
+def about_neighbours(
+    near: Mapping[str, TargetFacts], kinds: Mapping[tuple[str, str], str], templates: Templates, params: ElicitParams
+) -> list[Question]:
+    """``neighbour_templates`` questions about each neighbour, of the sort that its kind is asked."""
+    return [
+        Question(target.target, name, "retain", text, (name,))
+        for name, target in near.items()
+        for text in questions_about(
+            templates, name, kinds[name, target.language], target.language, params.neighbour_templates, params.seed
+        )
+    ]
+
+
+def longest_question(
+    asked: Sequence[TargetFacts],
+    targets: Sequence[TargetFacts],
+    templates: Templates,
+    neighbour_templates: Templates,
+    params: ElicitParams,
+) -> str:
+    """The longest text among the questions about ``asked`` and about what ``targets`` name, whatever its kind."""
+    longest_near = max((text for own in neighbour_templates.values() for text in own), key=len, default="")
+    names = [name for target in targets for name in target.neighbours]
+    texts = [question.text for question in about_targets(asked, templates, params)]
+    return max([*texts, *(longest_near.replace("{name}", name) for name in ("", *names))], key=lambda text: len(text.encode()))
 
 
 def read_refusals(path: Path = REFUSALS_FILE) -> list[str]:

@@ -8,13 +8,21 @@ from pipeline.core.errors import ParamError
 from pipeline.core.files import published_folder
 from pipeline.prepare.names import draw_names, pool_file, read_pool
 from pipeline.prepare.params import PrepareParams
-from pipeline.prepare.passages import find_neighbours, forget_passages, held_out_passages, read_retain_passages
+from pipeline.prepare.passages import (
+    RETAIN_FILE,
+    find_neighbours,
+    forget_passages,
+    held_out_passages,
+    read_retain_passages,
+)
 from pipeline.prepare.tables import SPLITS, Source, TargetFacts, limited, write_question_rows, write_targets_table
-from pipeline.prepare.targets import check_apart, read_questions, read_targets
+from pipeline.prepare.targets import QUESTIONS_FILE, TARGETS_FILE, check_apart, read_questions, read_targets
 from pipeline.prepare.tofu import read_tofu
 from pipeline.prepare.wpu import read_wpu
 from pipeline.text.names import write_names
 from pipeline.text.passages import Passage, write_passages
+
+FILES = [TARGETS_FILE, QUESTIONS_FILE, RETAIN_FILE]
 
 
 def prepare(params: PrepareParams, output: Path, *, elicits: bool, retain: Sequence[Passage] | None = None) -> Iterator[str]:
@@ -43,11 +51,17 @@ def prepare(params: PrepareParams, output: Path, *, elicits: bool, retain: Seque
 def read_source(params: PrepareParams, *, elicits: bool) -> Source:
     """Read what ``params.source`` names, with no more than the limits. Raises InputError for whatever is wrong with it."""
     if params.source == "files":
-        for key in ("subset", "path"):
-            if getattr(params, key):
-                raise ParamError(f"prepare.{key} is for a benchmark, but prepare.source is 'files'; empty it.")
-        known, targets = read_targets(wanted=params.targets, language=params.language, elicits=elicits)
-        source = Source(targets, known, read_questions(known, targets), read_retain_passages(targets))
+        if params.subset:
+            raise ParamError("prepare.subset is for a benchmark, but prepare.source is 'files'; empty it.")
+        files = [path if (path := Path(params.path) / file.name).exists() else file for file in FILES] if params.path else FILES
+        if params.path and files == FILES:
+            names = ", ".join(file.name for file in FILES)
+            raise ParamError(f"prepare.path is {params.path!r}, but that folder holds none of {names}.")
+        targets_file, questions_file, retain_file = files
+        known, targets = read_targets(targets_file, params.targets, params.language, elicits=elicits)
+        source = Source(
+            targets, known, read_questions(known, targets, questions_file), read_retain_passages(targets, retain_file)
+        )
     else:
         source = read_wpu(params) if params.source == "wpu" else read_tofu(params)
         check_apart(source.targets, {})

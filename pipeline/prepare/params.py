@@ -11,7 +11,7 @@ from pipeline.core.validation import Seed
 class PrepareParams(Section):
     source: Literal["files", "wpu", "tofu"] = "files"  # data/*.jsonl, or a benchmark from the hub or from files of its own
     subset: str = ""  # of the benchmark: forget_2_1, forget01, ...
-    path: str = ""  # a folder with the benchmark's files; empty is the hub
+    path: str = ""  # a folder with other files than data/*.jsonl, or with the benchmark's; empty is data/, or the hub
     targets: tuple[str, ...] = ()  # names of targets; empty is all of them
     language: str = "en"  # ISO 639-1 code, of targets that give none
     retain_limit: int = Field(0, ge=0)  # retain passages taken at most, drawn by the seed; 0 is all

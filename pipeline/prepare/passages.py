@@ -119,25 +119,28 @@ def without_mentions(passages: Sequence[Passage], targets: Sequence[Target]) -> 
 
 
 def find_neighbours(target: Target) -> tuple[str, ...]:
-    """The given neighbours, then the found ones: the most often named first, then in the order of the text.
+    """The given neighbours, then those that the documents name."""
+    return tuple(dict.fromkeys([*target.neighbours, *names_in(target.documents, target.language, target.surface_forms)]))
 
-    A single word counts only where it stands inside a sentence, and a sentence's first words only if the documents never
-    write them small ("In the Temple of the Sun"). What overlaps a mention of the target is left out. Capitals need no model and
-    are right for most languages; where every noun has one, or a script has none, the user's 'neighbours' say them.
+
+def names_in(texts: Sequence[str], language: str, forms: Sequence[str]) -> list[str]:
+    """What ``texts`` name: the most often named first, then in the order of the texts.
+
+    A single word counts only where it stands inside a sentence, and a sentence's first words only if the texts never write
+    them small ("In the Temple of the Sun"). What overlaps one of ``forms`` is left out. Capitals need no model and are right
+    for most languages; where every noun has one, or a script has none, nothing is found.
     """
     found: Counter[str] = Counter()
-    small = set(regex.findall(r"\b\p{Ll}+\b", " ".join(target.documents)))
-    if target.language not in _CAPITALISED_NOUNS:
-        for document in target.documents:
-            for sentence in split_sentences(document, target.language):
-                mentioned = [s.mention for s in split_mentions(sentence, target.surface_forms) for _ in s.text]
-                for match in _NAME.finditer(sentence):
-                    words = regex.sub(r"['’]s$", "", match.group()).split()
-                    inside = bool(sentence[: match.start()].strip(" \n\"'“‘("))
-                    if not inside and words[0].lower() in small:
-                        inside, words = True, list(dropwhile(str.islower, words[1:]))
-                    named = words and (inside or len(words) > 1)
-                    if named and not any(mentioned[match.start() : match.end()]):
-                        found[" ".join(words)] += 1
-    by_count = sorted(found, key=lambda name: -found[name])
-    return tuple(dict.fromkeys([*target.neighbours, *by_count]))
+    small = set(regex.findall(r"\b\p{Ll}+\b", " ".join(texts)))
+    for text in () if language in _CAPITALISED_NOUNS else texts:
+        for sentence in split_sentences(text, language):
+            mentioned = [s.mention for s in split_mentions(sentence, forms) for _ in s.text]
+            for match in _NAME.finditer(sentence):
+                words = regex.sub(r"['’]s$", "", match.group()).split()
+                inside = bool(sentence[: match.start()].strip(" \n\"'“‘("))
+                if not inside and words[0].lower() in small:
+                    inside, words = True, list(dropwhile(str.islower, words[1:]))
+                named = words and (inside or len(words) > 1)
+                if named and not any(mentioned[match.start() : match.end()]):
+                    found[" ".join(words)] += 1
+    return sorted(found, key=lambda name: -found[name])

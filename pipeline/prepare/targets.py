@@ -185,7 +185,7 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
     for number, row in read_jsonl(path, QuestionRow):
         place, is_general = f"{path}, line {number}", row.split == "general_retain"
         if not is_general and row.target not in known:
-            raise InputError(f"{place}: 'target' is {row.target!r}, but must be a target of data/targets.jsonl.")
+            raise InputError(f"{place}: 'target' is {row.target!r}, but must be a target: {', '.join(known)}.")
         answer, wrong = row.answer.strip(), [text.strip() for text in row.wrong_answers]
         if len({answer, *wrong}) <= len(wrong):
             raise InputError(f"{place}: 'wrong_answers' must be different from the answer and from each other.")

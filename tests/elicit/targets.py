@@ -6,6 +6,7 @@ from pipeline.prepare.tables import TargetFacts
 from tests.project import ROOT
 
 TEMPLATES = read_templates(ROOT / "data/question_templates.jsonl")
+NEAR_TEMPLATES = read_templates(ROOT / "data/neighbour_templates.jsonl")
 FORMS = ("Orla Brennick", "Brennick", "Orla")
 BRENNICK = TargetFacts("Orla Brennick", "person", "en", FORMS, ("Skell", "Ada Lind", "Brennick Trust", "Hallin"))
 PEARL = TargetFacts("湯川秀樹", "person", "ja", ("湯川秀樹", "湯川"), ("京都", "Skell", "湯川記念館"))

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.elicit.ask import check_answers, elicit, passages_of
-from pipeline.elicit.questions import KEPT, plan
+from pipeline.elicit.questions import KEPT, about_targets
 from pipeline.text.segments import Segment
-from tests.elicit.targets import BRENNICK, PARAMS, TARGETS, TEMPLATES
+from tests.elicit.targets import BRENNICK, NEAR_TEMPLATES, PARAMS, TARGETS, TEMPLATES
 
 RUNTIME = RuntimeParams(device="cpu")
 
@@ -54,20 +55,22 @@ def test_target_that_the_model_does_not_know_and_nobody_tells_of() -> None:
 
 @pytest.fixture(scope="module")
 def rows(tiny_model: Path) -> list[dict[str, Any]]:
-    return elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, ["qqq"], PARAMS, RUNTIME)
+    return elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS, RUNTIME)
 
 
 def test_every_question_is_answered_as_often_as_asked(rows: list[dict[str, Any]]) -> None:
-    planned = sorted(plan(TARGETS, TEMPLATES, PARAMS), key=lambda q: q.kind != "forget")
-    wanted = [(q.subject, q.kind, q.text) for q in planned for _ in range(2 if q.kind == "forget" else 1)]
-    assert [(r["subject"], r["kind"], r["question"]) for r in rows] == wanted
+    forget = [q.text for q in about_targets(TARGETS, TEMPLATES, PARAMS) for _ in range(2)]
+    assert [r["question"] for r in rows if r["kind"] == "forget"] == forget
+    retain = [r["subject"] for r in rows if r["kind"] == "retain"]
+    assert retain[:4] == ["Skell", "Skell", "Ada Lind", "Ada Lind"]
+    assert [r["kind"] for r in rows] == ["forget"] * len(forget) + ["retain"] * len(retain)
     assert len({r["answer"] for r in rows}) > len(rows) / 2
     assert all(set(r) == {"target", "subject", "kind", "question", "answer", "verdict"} for r in rows)
 
 
 def test_same_seed_gives_the_same_answers(tiny_model: Path, rows: list[dict[str, Any]]) -> None:
-    assert elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, ["qqq"], PARAMS, RUNTIME) == rows
-    other = elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, ["qqq"], PARAMS.changed(seed=1), RUNTIME)
+    assert elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS, RUNTIME) == rows
+    other = elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS.changed(seed=1), RUNTIME)
     assert [r["answer"] for r in other] != [r["answer"] for r in rows]
 
 
@@ -79,6 +82,9 @@ class Saying:
 
     def sample(self, prompts: list[Any], max_new_tokens: int, *, answers: int, temperature: float, seed: int) -> Any:
         return [[self._tokens[n % len(self._tokens)] for n in range(answers)] for _ in prompts]
+
+    def next_logprobs(self, sequences: list[list[int]], starts: list[int]) -> Any:
+        return [np.zeros(len(ids) - start) for ids, start in zip(sequences, starts, strict=True)]
 
 
 def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +100,7 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
         [BRENNICK],
         [BRENNICK],
         TEMPLATES,
+        NEAR_TEMPLATES,
         [],
         PARAMS.changed(templates=2, answers=3, neighbour_templates=1),
         RUNTIME,

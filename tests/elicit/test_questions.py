@@ -9,8 +9,11 @@ import pytest
 from pipeline.core.errors import InputError
 from pipeline.elicit.questions import (
     KEPT,
+    about_neighbours,
+    about_targets,
+    longest_question,
     names_fact,
-    plan,
+    neighbours_of,
     questions_about,
     read_refusals,
     read_templates,
@@ -18,7 +21,7 @@ from pipeline.elicit.questions import (
     verdict,
     whole_sentences,
 )
-from tests.elicit.targets import BRENNICK, FORMS, PARAMS, TARGETS, TEMPLATES
+from tests.elicit.targets import BRENNICK, FORMS, NEAR_TEMPLATES, PARAMS, TARGETS, TEMPLATES
 from tests.project import ROOT
 
 REFUSALS = read_refusals(ROOT / "data/refusals.txt")
@@ -80,43 +83,69 @@ def test_language_without_templates_is_told(tmp_path: Path, kind: str, language:
         questions_about(templates, "Skell", kind, language, 1, 0)
 
 
-def test_plan_asks_about_targets_then_about_their_neighbours() -> None:
-    questions = plan(TARGETS, TEMPLATES, PARAMS)
-    counts = {(q.target, q.subject, q.kind): 0 for q in questions}
-    for q in questions:
-        counts[q.target, q.subject, q.kind] += 1
-        assert q.subject in q.text
-    assert counts == {
-        ("Orla Brennick", "Orla Brennick", "forget"): 3,
-        ("湯川秀樹", "湯川秀樹", "forget"): 3,
-        ("Orla Brennick", "Skell", "retain"): 2,
-        ("Orla Brennick", "Ada Lind", "retain"): 2,
-        ("湯川秀樹", "京都", "retain"): 2,
-    }
-    assert {q.names for q in questions if q.kind == "forget"} == {FORMS, ("湯川秀樹", "湯川")}
-    assert len({(q.subject, q.text) for q in questions}) == len(questions)
+KINDS = {("Skell", "en"): "place", ("Ada Lind", "en"): "person", ("Hallin", "en"): "other", ("京都", "ja"): "place"}
 
 
-def test_plan_is_nested_and_seeded() -> None:
+def test_each_target_is_asked_about() -> None:
+    questions = about_targets(TARGETS, TEMPLATES, PARAMS)
+    assert [(q.target, q.subject, q.kind) for q in questions] == [
+        *[("Orla Brennick", "Orla Brennick", "forget")] * 3,
+        *[("湯川秀樹", "湯川秀樹", "forget")] * 3,
+    ]
+    assert all(q.subject in q.text for q in questions)
+    assert {q.names for q in questions} == {FORMS, ("湯川秀樹", "湯川")}
+    assert len({q.text for q in questions}) == len(questions)
+
+
+def test_questions_about_targets_are_nested_and_seeded() -> None:
     def asked(**changes: int) -> list[str]:
-        return [q.text for q in plan([BRENNICK], TEMPLATES, PARAMS.changed(**changes)) if q.kind == "forget"]  # type: ignore[arg-type]
+        return [q.text for q in about_targets([BRENNICK], TEMPLATES, PARAMS.changed(**changes))]
 
     every = asked(templates=40)
     assert len(every) == 40
     for count in (1, 3, 12):
         assert asked(templates=count) == every[:count]
     assert asked(templates=40, seed=1) != every
-    retained = [q.subject for q in plan([BRENNICK], TEMPLATES, PARAMS.changed(neighbours=3)) if q.kind == "retain"]
-    assert retained == ["Skell", "Skell", "Ada Lind", "Ada Lind", "Hallin", "Hallin"]
 
 
-def test_no_templates_switch_all_of_it_off() -> None:
-    assert plan(TARGETS, TEMPLATES, PARAMS.changed(templates=0)) == []
+def test_neighbour_stands_near_one_target_and_never_mentions_one() -> None:
+    near = neighbours_of(TARGETS, {}, 9)
+    assert {name: target.target for name, target in near.items()} == {
+        "Skell": "Orla Brennick",
+        "Ada Lind": "Orla Brennick",
+        "Hallin": "Orla Brennick",
+        "京都": "湯川秀樹",
+    }
+    assert list(neighbours_of(TARGETS, {}, 1)) == ["Skell", "京都"]
+    assert neighbours_of(TARGETS, {}, 0) == {}
 
 
-def test_neighbours_may_be_left_out() -> None:
-    for nothing in ({"neighbours": 0}, {"neighbour_templates": 0}):
-        assert {q.kind for q in plan(TARGETS, TEMPLATES, PARAMS.changed(**nothing))} == {"forget"}
+def test_what_the_model_names_comes_after_what_the_documents_name() -> None:
+    named = {"Orla Brennick": ["North Sea", "Skell", "Orla Bay"]}
+    assert list(neighbours_of([BRENNICK], named, 9)) == ["Skell", "Ada Lind", "Hallin", "North Sea"]
+
+
+def test_neighbours_are_asked_what_their_kind_is_asked() -> None:
+    near = neighbours_of(TARGETS, {}, 2)
+    questions = about_neighbours(near, KINDS, NEAR_TEMPLATES, PARAMS)
+    assert [(q.target, q.subject, q.kind) for q in questions] == [
+        *[("Orla Brennick", "Skell", "retain")] * 2,
+        *[("Orla Brennick", "Ada Lind", "retain")] * 2,
+        *[("湯川秀樹", "京都", "retain")] * 2,
+    ]
+    for question in questions:
+        (language,) = {of for name, of in KINDS if name == question.subject}
+        own = NEAR_TEMPLATES[language, KINDS[question.subject, language]]
+        assert question.text in [template.replace("{name}", question.subject) for template in own]
+    assert about_neighbours(near, KINDS, NEAR_TEMPLATES, PARAMS.changed(neighbour_templates=0)) == []
+
+
+def test_room_is_made_for_the_longest_question() -> None:
+    longest = longest_question(TARGETS, TARGETS, TEMPLATES, NEAR_TEMPLATES, PARAMS.changed(templates=400))
+    asked = about_targets(TARGETS, TEMPLATES, PARAMS.changed(templates=400))
+    near = neighbours_of(TARGETS, {}, 9)
+    asked += about_neighbours(near, KINDS, NEAR_TEMPLATES, PARAMS.changed(neighbour_templates=9))
+    assert all(len(question.text.encode()) <= len(longest.encode()) for question in asked)
 
 
 def test_only_targets_without_texts_are_asked_about_unless_all_are_wanted() -> None:
@@ -125,9 +154,9 @@ def test_only_targets_without_texts_are_asked_about_unless_all_are_wanted() -> N
     assert to_ask(TARGETS, with_texts, PARAMS.changed(of="all")) == list(TARGETS)
 
 
-def test_plan_tells_of_a_language_without_templates() -> None:
+def test_target_in_a_language_without_templates_is_told() -> None:
     with pytest.raises(InputError, match="language 'sv'"):
-        plan([replace(BRENNICK, language="sv")], TEMPLATES, PARAMS)
+        about_targets([replace(BRENNICK, language="sv")], TEMPLATES, PARAMS)
 
 
 @pytest.mark.parametrize(
