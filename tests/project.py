@@ -52,6 +52,7 @@ def question(split: str, text: str, answer: str, wrong: list[str]) -> dict[str, 
         "wrong_answers": wrong,
         "paraphrased_question": f"Please say: {text}",
         "paraphrased_answer": answer,
+        "neighbour": None,
     }
 
 

@@ -30,7 +30,8 @@ _MEANINGS = {
     "names_stand_in": "answers that hold a counterfactual name, 0 is right",
 }
 _TRUTHS = ("names_stand_in", "correct", "unavailable")
-_TEXTS = ("split", "target", "question", "answer", "response")  # how the names of texts end; other columns are numbers
+# How the names of texts end; other columns are numbers.
+_TEXTS = ("split", "target", "question", "answer", "response", "type", "neighbour")
 _WIDTH = 150  # of an answer on the terminal, characters
 _BEFORE = "\n## Limits\n"
 
@@ -39,8 +40,8 @@ def write_answers(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write one row a question as Parquet, its columns typed by name (also those that are null throughout)."""
     import pyarrow as pa
 
-    types = {"question_id": pa.int32(), "wrong_answers": pa.list_(pa.string()), **dict.fromkeys(_TRUTHS, pa.bool_())}
-    types |= {key: pa.string() for key in rows[0] if key.endswith(_TEXTS)}
+    types = {**dict.fromkeys(("question_id", "level"), pa.int32()), **dict.fromkeys(_TRUTHS, pa.bool_())}
+    types |= {"wrong_answers": pa.list_(pa.string()), **{key: pa.string() for key in rows[0] if key.endswith(_TEXTS)}}
     write_parquet(path, rows, pa.schema([(key, types.get(key, pa.float64())) for key in rows[0]]))
 
 

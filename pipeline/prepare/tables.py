@@ -60,13 +60,17 @@ def read_targets_table(folder: Path) -> list[TargetFacts]:
 
 
 def write_question_rows(folder: Path, questions: Sequence[dict[str, Any]]) -> None:
-    """Write questions.parquet; a question's number is its place in ``questions``."""
+    """Write questions.parquet; a question's number is its place in ``questions``.
+
+    ``level`` and ``type`` say what kind of probe a benchmark calls it, ``neighbour`` whom or what a hard-retain question is
+    about; null where a source tells none.
+    """
     import pyarrow as pa
 
     first = {"question_id": pa.int32(), **dict.fromkeys(("split", "target", "question", "answer"), pa.string())}
-    last = dict.fromkeys(("paraphrased_question", "paraphrased_answer"), pa.string())
+    last = dict.fromkeys(("paraphrased_question", "paraphrased_answer", "type", "neighbour"), pa.string())
     rows = [{"question_id": number, **question} for number, question in enumerate(questions)]
-    schema = pa.schema({**first, "wrong_answers": pa.list_(pa.string()), **last})
+    schema = pa.schema({**first, "wrong_answers": pa.list_(pa.string()), **last, "level": pa.int32()})
     write_parquet(folder / "questions.parquet", rows, schema)
 
 

@@ -54,6 +54,7 @@ class QuestionRow(Row):
     wrong_answers: tuple[Text, ...] = ()
     paraphrased_question: Text | None = None
     paraphrased_answer: Text | None = None
+    neighbour: Text | None = None  # whom or what a hard-retain question is about
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,16 @@ def check_apart(targets: Sequence[Target], places: Mapping[str, str]) -> None:
                     )
 
 
+def is_whole(text: str) -> bool:
+    """Whether ``text`` is no shorter than a sentence."""
+    return bool(_SENTENCE_END.search(text)) or len(text.strip()) >= _SHORTEST_SENTENCE
+
+
 def _check_texts(target: Target, place: str) -> None:
     texts = [(f"document {index}", text) for index, text in enumerate(target.documents, start=1)]
     texts += [(f"held-out document {index}", text) for index, text in enumerate(target.held_out_documents, start=1)]
     for what, text in texts:
-        if not _SENTENCE_END.search(text) and len(text.strip()) < _SHORTEST_SENTENCE:
+        if not is_whole(text):
             raise InputError(f"{place}: {what} of {target.name!r} is shorter than a sentence; give a whole text.")
     texts += [(f"chat {index}", " ".join(chat)) for index, chat in enumerate(target.chats, start=1)]
     for what, text in texts:
@@ -181,19 +187,37 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
     """
     questions = []
     known, names = {target.name for target in targets}, {target.name for target in wanted}
-    forms = [form for target in wanted for form in target.surface_forms]
     for number, row in read_jsonl(path, QuestionRow):
         place, is_general = f"{path}, line {number}", row.split == "general_retain"
         if not is_general and row.target not in known:
             raise InputError(f"{place}: 'target' is {row.target!r}, but must be a target: {', '.join(known)}.")
-        answer, wrong = row.answer.strip(), [text.strip() for text in row.wrong_answers]
-        if len({answer, *wrong}) <= len(wrong):
-            raise InputError(f"{place}: 'wrong_answers' must be different from the answer and from each other.")
-        # To be asked about a forgotten target is no question on something else.
-        if not mentions(f"{row.question}\n{answer}", forms) if is_general else row.target in names:
-            own = {"question": row.question.strip(), "answer": answer, "wrong_answers": wrong}
-            questions.append({**row.model_dump(), **own})
+        question = _question(row, place)
+        if not _is_about(question, wanted) if is_general else row.target in names:
+            questions.append(question)
     for target in wanted:
         if not any(q["split"] == "forget" and q["target"] == target.name for q in questions):
             raise InputError(f"{path}: no forget question about {target.name!r}; write some, or nothing can be measured.")
     return questions
+
+
+def read_general_questions(wanted: Sequence[Target], path: Path = QUESTIONS_FILE) -> list[dict[str, Any]]:
+    """The general questions alone, without those that mention a wanted target. Raises InputError for a faulty row."""
+    rows = [(f"{path}, line {number}", row) for number, row in read_jsonl(path, QuestionRow)]
+    general = [_question(row, place) for place, row in rows if row.split == "general_retain"]
+    return [question for question in general if not _is_about(question, wanted)]
+
+
+def _question(row: QuestionRow, place: str) -> dict[str, Any]:
+    """The row of the questions table."""
+    answer, wrong = row.answer.strip(), [text.strip() for text in row.wrong_answers]
+    if len({answer, *wrong}) <= len(wrong):
+        raise InputError(f"{place}: 'wrong_answers' must be different from the answer and from each other.")
+    if row.neighbour and row.split != "hard_retain":
+        raise InputError(f"{place}: 'neighbour' is for a hard_retain question, but 'split' is {row.split!r}; leave it out.")
+    own = {"question": row.question.strip(), "answer": answer, "wrong_answers": wrong}
+    return {**row.model_dump(), **own, "neighbour": row.neighbour and row.neighbour.strip()}
+
+
+def _is_about(question: Mapping[str, Any], targets: Sequence[Target]) -> bool:
+    """To be asked about a forgotten target is no question on something else."""
+    return mentions(f"{question['question']}\n{question['answer']}", [form for t in targets for form in t.surface_forms])

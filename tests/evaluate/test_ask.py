@@ -32,6 +32,9 @@ def question(split: str, wrong: list[str], paraphrase: str | None = None) -> dic
         "answer": "Skell",
         "wrong_answers": wrong,
         "paraphrased_question": paraphrase,
+        "level": 2,
+        "type": "simple question",
+        "neighbour": "Skell",
     }
 
 

@@ -39,7 +39,8 @@ NAMES = [
 
 
 def test_tables_are_read_as_they_were_written(tmp_path: Path) -> None:
-    questions = [question("forget", "Where?", "Skell", ["Marle"]), question("general_retain", "What?", "rain", [])]
+    kind = {"level": 3, "type": "role play"}
+    questions = [question("forget", "Where?", "Skell", ["Marle"]) | kind, question("general_retain", "What?", "rain", [])]
     write_targets_table(tmp_path, TARGETS)
     write_passages(tmp_path, PASSAGES)
     write_names(tmp_path, NAMES)
@@ -47,7 +48,9 @@ def test_tables_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_targets_table(tmp_path) == TARGETS
     assert read_passages(tmp_path) == PASSAGES
     assert read_names(tmp_path) == {"Orla Brennick": NAMES[:2], "李清照": NAMES[2:]}
-    assert read_question_rows(tmp_path) == [{"question_id": n, **q} for n, q in enumerate(questions)]
+    assert read_question_rows(tmp_path) == [
+        {"question_id": n, "level": None, "type": None, **q} for n, q in enumerate(questions)
+    ]
 
 
 def test_no_passage_is_a_table_too(tmp_path: Path) -> None:

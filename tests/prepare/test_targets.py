@@ -7,8 +7,8 @@ from typing import Any, get_args
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.prepare.targets import Kind, Target, check_apart, read_questions, read_targets
-from tests.project import question
+from pipeline.prepare.targets import Kind, Target, check_apart, read_general_questions, read_questions, read_targets
+from tests.project import question, write_jsonl
 
 TEXT = "Orla Brennick was born in Skell. Brennick wrote a book."
 PERSON: dict[str, Any] = {"target": "Orla Brennick", "surface_forms": ["Captain Orla"], "kind": "person", "documents": [TEXT]}
@@ -165,6 +165,22 @@ def test_questions_keep_the_files_order(tmp_path: Path) -> None:
     assert read_asked(tmp_path, general, FORGET, hard) == [general, FORGET, hard]
 
 
+def test_hard_retain_question_may_say_whom_it_is_about(tmp_path: Path) -> None:
+    hard = {**question("hard_retain", "What is in a lighthouse?", "a lamp", ["a boat"]), "neighbour": " the lighthouse "}
+    assert read_asked(tmp_path, FORGET, hard)[1]["neighbour"] == "the lighthouse"
+
+
+def test_general_questions_alone(tmp_path: Path) -> None:
+    path = tmp_path / "questions.jsonl"
+    kept = question("general_retain", "What falls from clouds?", "rain", ["sand"])
+    asks = question("general_retain", "Who was Orla Brennick?", "a keeper", ["a king"])
+    write_jsonl(path, [FORGET, kept, asks])
+    assert read_general_questions([BRENNICK], path) == [kept]
+    write_jsonl(path, [{**kept, "wrong_answers": ["rain"]}])
+    with pytest.raises(InputError, match=r"line 1: 'wrong_answers' must be different"):
+        read_general_questions([], path)
+
+
 def test_optional_fields_may_be_left_out(tmp_path: Path) -> None:
     row = {"split": "forget", "target": "Orla Brennick", "question": " Where? ", "answer": " Skell "}
     assert read_asked(tmp_path, row) == [
@@ -176,6 +192,7 @@ def test_optional_fields_may_be_left_out(tmp_path: Path) -> None:
             "wrong_answers": [],
             "paraphrased_question": None,
             "paraphrased_answer": None,
+            "neighbour": None,
         }
     ]
 
@@ -209,6 +226,7 @@ def test_general_question_about_a_wanted_target_is_left_out(tmp_path: Path) -> N
         ({**FORGET, "wrong_answers": ["Marle", "Skell "]}, "'wrong_answers' must be different"),
         ({**FORGET, "wrong_answers": ["Marle", "Marle"]}, "'wrong_answers' must be different"),
         ({**FORGET, "wrong_answers": "Marle"}, "'wrong_answers' must be a list of non-empty strings"),
+        ({**FORGET, "neighbour": "Marle"}, "'neighbour' is for a hard_retain question, but 'split' is 'forget'"),
         ({**FORGET, "answers": "Marle"}, "'answers' is unknown"),
         ({"split": "forget", "target": "Orla Brennick", "question": "Where?"}, "'answer' is missing"),
     ],
