@@ -15,6 +15,7 @@ from pipeline.prepare.passages import (
     held_out_passages,
     read_retain_passages,
 )
+from pipeline.prepare.rwku import read_rwku
 from pipeline.prepare.tables import SPLITS, Source, TargetFacts, limited, write_question_rows, write_targets_table
 from pipeline.prepare.targets import QUESTIONS_FILE, TARGETS_FILE, check_apart, read_questions, read_targets
 from pipeline.prepare.tofu import read_tofu
@@ -63,7 +64,7 @@ def read_source(params: PrepareParams, *, elicits: bool) -> Source:
             targets, known, read_questions(known, targets, questions_file), read_retain_passages(targets, retain_file)
         )
     else:
-        source = read_wpu(params) if params.source == "wpu" else read_tofu(params)
+        source = {"wpu": read_wpu, "tofu": read_tofu, "rwku": read_rwku}[params.source](params)
         check_apart(source.targets, {})
     questions = []
     for split in SPLITS:

@@ -28,21 +28,23 @@ class QuestionRow(ChatRow):
     perturbed_answer: tuple[str, ...] = ()
 
 
-def read_rows(hub_id: str, name: str, path: str, row: type[R]) -> list[R]:
+def read_rows(hub_id: str, name: str, path: str, row: type[R], file: str = "") -> list[R]:
     """The rows of ``name``: a file of that name in the folder ``path``, or, where it is empty, a configuration of ``hub_id``.
 
-    Field names are made lower case, since copies of one benchmark differ in it; a field that ``row`` lacks is passed over.
+    ``file`` is the file's name where the configuration's is another. Field names are made lower case, since copies of one
+    benchmark differ in it; a field that ``row`` lacks is passed over.
     Raises InputError for rows that are missing, can't be read, or do not fit ``row``.
     """
     required = [field for field, facts in row.model_fields.items() if facts.is_required()]
     rows = []
-    for place, values in _read_folder(name, path) if path else _read_hub(hub_id, name):
+    for place, values in _read_folder(file or name, path) if path else _read_hub(hub_id, name):
         if not isinstance(values, Mapping):
             raise InputError(f"{place}: must be an object with the fields {', '.join(required)}.")
         lower = {str(field).lower(): value for field, value in values.items()}
         rows.append(parse_row(row, {field: lower[field] for field in row.model_fields if field in lower}, place))
     if not rows:
-        raise InputError(f"{Path(path) / name if path else f'{hub_id} ({name})'} has no rows; it must have at least one.")
+        where = Path(path, file or name) if path else f"{hub_id} ({name})"
+        raise InputError(f"{where} has no rows; it must have at least one.")
     return rows
 
 
@@ -126,9 +128,10 @@ def _read_folder(name: str, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _read_hub(hub_id: str, name: str) -> Iterator[tuple[str, Any]]:
-    """As ``_read_folder``, of the one split that a benchmark's configurations have."""
+    """As ``_read_folder``, of the one split that a benchmark's configurations have, whatever it is called."""
     with _hub(hub_id, name) as datasets:
-        rows = datasets.load_dataset(hub_id, name, split="train").to_list()
+        (split,) = datasets.load_dataset(hub_id, name).values()
+        rows = split.to_list()
     return ((f"{hub_id} ({name}), row {number}", values) for number, values in enumerate(rows, start=1))
 
 

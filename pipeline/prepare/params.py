@@ -9,8 +9,9 @@ from pipeline.core.validation import Seed
 
 
 class PrepareParams(Section):
-    source: Literal["files", "wpu", "tofu"] = "files"  # data/*.jsonl, or a benchmark from the hub or from files of its own
-    subset: str = ""  # of the benchmark: forget_2_1, forget01, ...
+    # data/*.jsonl, or a benchmark from the hub or from files of its own
+    source: Literal["files", "wpu", "tofu", "rwku"] = "files"
+    subset: str = ""  # of the benchmark: forget_2_1, forget01, passages, ...
     path: str = ""  # a folder with other files than data/*.jsonl, or with the benchmark's; empty is data/, or the hub
     targets: tuple[str, ...] = ()  # names of targets; empty is all of them
     language: str = "en"  # ISO 639-1 code, of targets that give none

@@ -28,9 +28,9 @@ _QUALIFIER = regex.compile(r"\s*\([^()]*\)\s*$")  # "(poet)" at the end of a tit
 _LEAD = regex.compile(r"^(\p{Lu}[^\n]*?)(?:,? \(|, | (?:is|was|were|are) )")  # how a first sentence names its subject
 _LONGEST_LEAD = 6  # words; more is no name
 _SUFFIX = regex.compile(r"[IVX]+|[JS]r\.?")  # after the family name, or a ruler's number
-# Parts of a name that mean nobody in particular: what comes before or after it, and initials.
+# Parts of a name that mean nobody in particular: what comes before or after it, initials and numbers.
 _NOT_ALONE = regex.compile(
-    rf"(?:\p{{Lu}}\.?)|(?:\p{{Lu}}\.-?){{2,}}|{_SUFFIX.pattern}|Saint|St\.?|Pope|Sir|Lord|Lady|Dame|Father|Mother|Brother|Sister|"
+    rf"\d+|(?:\p{{Lu}}\.?)|(?:\p{{Lu}}\.-?){{2,}}|{_SUFFIX.pattern}|Saint|St\.?|Pope|Sir|Lord|Lady|Dame|Father|Mother|Brother|Sister|"
     r"King|Queen|Prince|Princess|Emperor|Empress|Count|Countess|Duke|Duchess|Baron|Baroness|The"
 )
 
@@ -62,7 +62,7 @@ def read_wpu(params: PrepareParams) -> Source:
     pages: dict[str, dict[str, None]] = {}
     for row in rows:
         pages.setdefault(person_name(row.title), {})[without_headings(row.wikipage)] = None
-    known = [_target(name, tuple(documents)) for name, documents in pages.items()]
+    known = [page_target(name, tuple(documents)) for name, documents in pages.items()]
     targets = chosen(known, [person_name(title) for title in params.targets], subset)
     names = {target.name for target in targets}
     about: dict[str, Sequence[TitledRow]] = {
@@ -97,10 +97,11 @@ def lead_name(document: str) -> str:
     return "" if len(name.split()) > _LONGEST_LEAD or regex.search(r"\d|^The ", name) else name
 
 
-def _target(name: str, documents: tuple[str, ...]) -> Target:
+def page_target(name: str, documents: tuple[str, ...], aliases: Sequence[str] = ()) -> Target:
+    """The person ``name``, called so, by the ``aliases``, and as the first sentence of each of the ``documents`` does."""
     words = name.split()
     family_name = words[-2] if len(words) > 1 and _SUFFIX.fullmatch(words[-1]) else ""
-    written: list[str] = []
+    written = list(aliases)
     for document in documents:
         lead = lead_name(document)
         written += [lead] if lead else []
