@@ -7,7 +7,7 @@ from typing import Any
 
 from scipy.stats import sem, t
 
-from benchmarks.criteria.measures import MEASURES, TOFU_MEASURES, bars
+from benchmarks.criteria.measures import MEASURES, RWKU_MEASURES, TOFU_MEASURES, bars
 from benchmarks.suite.params import GOLD, NO_METHOD, BenchmarkFolders
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import command_for, read_json_object
@@ -55,7 +55,7 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
         raise InputError(f"{folders.folder}/runs holds no finished run; make some (dvc repro benchmarks/dvc.yaml).")
     every = [report for of_method in found.values() for report in of_method]
     has_value = {key for report in every for key in report["values"]}
-    measures = [measure for measure in (*MEASURES, *TOFU_MEASURES) if measure.key in has_value]
+    measures = [measure for measure in (*MEASURES, *RWKU_MEASURES, *TOFU_MEASURES) if measure.key in has_value]
     values: dict[str, dict[str, Any]] = {method: {} for method in found}
     for method, of_method in found.items():
         for m in measures:

@@ -35,6 +35,7 @@ _CRITERIA = {
     "hallucination": "No hallucination",
     "gap": "Interventional gap",
     "tofu": "TOFU",
+    "rwku": "RWKU",
 }
 _AIMS = {"lower": "lower is better", "higher": "higher is better", "gold": "best near the gold standard"}
 _TARGETS = 6  # named in the head of the page

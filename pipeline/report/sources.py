@@ -18,7 +18,7 @@ from pipeline.core.params import PARAMS_FILE, read_section
 from pipeline.model.params import ModelParams
 from pipeline.shards.schema import MANIFEST
 
-BENCHMARKS = {"project": "Project", "tofu": "TOFU", "wpu": "WPU"}
+BENCHMARKS = {"project": "Project", "tofu": "TOFU", "wpu": "WPU", "rwku": "RWKU"}
 BASE = "base"  # the row of the model as it was
 OURS = "teacher_student"  # the method that charts set off from the others
 RESULTS = Path("benchmarks/results")

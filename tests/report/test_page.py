@@ -146,7 +146,7 @@ def test_a_benchmark_of_the_users_own_is_found_by_its_table(tmp_path: Path) -> N
     write_benchmark(tmp_path, "our_clients")
     (tmp_path / "benchmarks/results/tuning").mkdir()
     data = collect(tmp_path)
-    assert list(data["benchmarks"]) == ["project", "tofu", "wpu", "our_clients"]
+    assert list(data["benchmarks"]) == ["project", "tofu", "wpu", "rwku", "our_clients"]
     (answers,) = [found for found in data["answers"] if "questions" in found]
     assert (answers["source"], answers["title"]) == ("our_clients", "our clients")
     assert [curve["title"] for curve in data["curves"] if "runs" in curve] == ["our clients"]

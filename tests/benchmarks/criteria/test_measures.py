@@ -27,6 +27,27 @@ def test_every_mean_tells_over_how_many_questions_it_is() -> None:
     assert set(counts) == set(values_of(ROWS)) - {"robustness.worst"}
 
 
+def test_probes_are_told_apart_by_level_and_type() -> None:
+    rows = [
+        {"split": "forget", "level": 1, "type": "cloze", "rouge_l_recall": 0.0},
+        {"split": "forget", "level": 3, "type": "role play", "rouge_l_recall": 1.0},
+        {"split": "forget", "level": 3, "type": "role play", "rouge_l_recall": 0.5},
+        {"split": "forget", "level": 3, "type": "cross lingual", "rouge_l_recall": 0.0},
+        {"split": "hard_retain", "level": 1, "type": "cloze", "rouge_l_recall": 0.25},
+    ]
+    values = values_of(rows)
+    assert {key: value for key, value in values.items() if key.startswith("rwku.")} == {
+        "rwku.forget_level1": 0.0,
+        "rwku.forget_level3": 0.5,
+        "rwku.role_play": 0.75,
+        "rwku.cross_lingual": 0.0,
+        "rwku.neighbour_level1": 0.25,
+    }
+    assert values["efficacy.rouge_l_recall"] == 0.375
+    assert counts_of(rows)["rwku.role_play"] == 2
+    assert not any(key.startswith("rwku.") for key in values_of(ROWS))
+
+
 def test_floors_are_of_the_questions_that_know_one() -> None:
     rows = [{"floor_probability": 0.25}, {"floor_probability": 0.5, "floor_consistency": None}, {"floor_probability": None}]
     assert floors_of(rows) == {"efficacy.probability": 0.375}

@@ -72,7 +72,7 @@ def filled(text: str, point: dict[str, str]) -> str:
     return re.sub(r"\$\{item\.(\w+)\}", lambda found: str(point[found[1]]), text)
 
 
-@pytest.mark.parametrize("benchmark", ["project", "tofu", "wpu"])
+@pytest.mark.parametrize("benchmark", ["project", "tofu", "wpu", "rwku"])
 def test_every_method_of_a_benchmark_reaches_its_table(benchmark: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what the stages that the table rests on write."""
     reports = [
