@@ -87,13 +87,13 @@ def read_rwku(params: PrepareParams) -> Source:
     for target in targets:
         if form == "passages" and not target.documents:
             raise InputError(
-                f"passage: no text about {target.name!r} mentions this name; choose others in prepare.targets, or set "
-                "prepare.subset to bare."
+                f"{path or HUB_ID}, passage: no text about {target.name!r} mentions this name; choose others in "
+                "prepare.targets, or set prepare.subset to bare."
             )
         if not any(q["split"] == "forget" and q["target"] == target.name for q in questions):
             raise InputError(
-                f"forget_level1 to forget_level3: no probe is about {target.name!r}, who stands in intro; choose others in "
-                "prepare.targets."
+                f"{path or HUB_ID}, forget_level1 to forget_level3: no probe is about {target.name!r}, who stands in "
+                "intro; choose others in prepare.targets."
             )
     return Source(targets, known, questions + read_general_questions(targets), read_retain_passages(targets))
 
