@@ -28,7 +28,9 @@ def main(model: str) -> None:
     folder = BASE_MODEL if is_base else STUDENT
     rows = ask(folder, questions, read_names(PREPARED), params, runtime, with_floor=is_base)
     metrics = results.split_metrics(rows, params)
-    few = {} if is_base else results.summary(base_metrics, metrics)
+    few = {}
+    if not is_base:
+        few = results.summary(base_metrics, metrics) | results.ratio_intervals(base_rows, rows, params)
     output = EVALUATION / model
     with published_folder(output) as fresh:
         results.write_answers(fresh / "answers.parquet", rows)
@@ -43,9 +45,9 @@ def main(model: str) -> None:
             click.echo(line + (f", floor {floor['mean']:.3f}" if floor else ""))
         return click.echo(f"{output}: answers.parquet, metrics.json")
     write_json(EVALUATION / "metrics.json", {**few, **results.side_by_side(base_metrics, metrics)})
-    click.echo("\n".join([*results.sample_answers(base_rows, rows), "", *results.before_after(base_metrics, metrics), ""]))
+    click.echo("\n".join([*results.sample_answers(base_rows, rows), "", *results.before_after(base_metrics, metrics, few), ""]))
     click.echo(f"{output}: answers.parquet, README.md; {EVALUATION}/metrics.json")
-    click.echo(", ".join(f"{key} {value}" for key, value in few.items()))
+    click.echo(", ".join(f"{key} {value}" for key, value in few.items() if not key.endswith(("_low", "_high"))))
 
 
 if __name__ == "__main__":

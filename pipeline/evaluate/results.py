@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import command_for, read_json_object, read_parquet, write_parquet
 from pipeline.evaluate.params import EvaluateParams
+from pipeline.evaluate.statistics import estimate, forgotten, kept, mean_with_interval, resampled_mean, resamples
 from pipeline.prepare.tables import SPLITS
 
 _MEASURES = {  # with what the terminal calls them; the base alone has floors
@@ -59,21 +60,6 @@ def read_base(folder: Path, questions: Sequence[Mapping[str, Any]]) -> tuple[lis
     return rows, metrics
 
 
-def mean_with_interval(values: Sequence[float], samples: int, seed: int) -> dict[str, float]:
-    """Mean of ``values`` and its 95 % percentile bootstrap interval over ``samples`` resamples: mean, low, high, count."""
-    import numpy as np
-    from scipy.stats import bootstrap
-
-    data = np.asarray(values, dtype=np.float64)
-    mean = low = high = float(data.mean())
-    if np.ptp(data):  # equal values have no spread to resample
-        rng = np.random.default_rng(seed)
-        low, high = bootstrap(
-            (data,), np.mean, n_resamples=samples, confidence_level=0.95, method="percentile", vectorized=True, rng=rng
-        ).confidence_interval
-    return {"mean": round(mean, 4), "low": round(float(low), 4), "high": round(float(high), 4), "count": len(data)}
-
-
 def split_metrics(rows: Sequence[Mapping[str, Any]], params: EvaluateParams) -> dict[str, dict[str, Any]]:
     """{split: {measure: {mean, low, high, count}, "names_stand_in": count}}; a measure no question has is left out."""
     metrics: dict[str, dict[str, Any]] = {}
@@ -82,8 +68,9 @@ def split_metrics(rows: Sequence[Mapping[str, Any]], params: EvaluateParams) -> 
             own = metrics.setdefault(split, {})
             for measure in _MEASURES:
                 column = "correct" if measure == "accuracy" else measure
-                if values := [float(row[column]) for row in chosen if row[column] is not None]:
-                    own[measure] = mean_with_interval(values, params.bootstrap_samples, params.seed)
+                if valued := [row for row in chosen if row[column] is not None]:
+                    values, people = [float(row[column]) for row in valued], [row["target"] for row in valued]
+                    own[measure] = mean_with_interval(values, people, params.bootstrap_samples, params.seed)
             own["names_stand_in"] = sum(row["names_stand_in"] for row in chosen)
     return metrics
 
@@ -121,6 +108,28 @@ def summary(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[str, fl
     return result
 
 
+def ratio_intervals(
+    base: Sequence[Mapping[str, Any]], student: Sequence[Mapping[str, Any]], params: EvaluateParams
+) -> dict[str, float]:
+    """{"forgotten_low", "forgotten_high", "kept_hard_retain_low", ...}: 95 % intervals of these ratios of ``summary``.
+
+    From the answers of both models, which are resampled together, a question with all that was measured of it.
+    """
+    ratios = {}
+    for split in SPLITS:
+        if not (places := [place for place, row in enumerate(base) if row["split"] == split]):
+            continue
+        counts = resamples([base[place]["target"] for place in places], params.bootstrap_samples, params.seed)
+        columns = (student, "probability"), (base, "probability"), (base, "floor_probability")
+        after, before, floor = (resampled_mean([[rows[place][column] for place in places]], counts) for rows, column in columns)
+        if split == "forget":
+            ratios["forgotten"] = forgotten(after, before, floor)
+        else:
+            ratios[f"kept_{split}"] = kept(after, before)
+    known = {key: estimate(ratio) for key, ratio in ratios.items() if ratio[0] == ratio[0]}
+    return {f"{key}_{end}": round(found[end], 4) for key, found in known.items() for end in ("low", "high")}
+
+
 def side_by_side(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
     """{split: {measure: {"base": mean, "student": mean}}}, and the floor beside the base on forget questions."""
     models = {"base": base, "student": student}
@@ -134,8 +143,8 @@ def side_by_side(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[st
     }
 
 
-def before_after(base: Mapping[str, Any], student: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of the table: a block a split, means with 95 % intervals, the floors last."""
+def before_after(base: Mapping[str, Any], student: Mapping[str, Any], few: Mapping[str, float]) -> Iterator[str]:
+    """Lines of the table: a block a split, means with 95 % intervals, the floors last; then the ratios of ``few``."""
 
     def cell(value: Mapping[str, float]) -> str:
         return f"{value['mean']:.3f} [{value['low']:.2f}, {value['high']:.2f}]"
@@ -147,6 +156,10 @@ def before_after(base: Mapping[str, Any], student: Mapping[str, Any]) -> Iterato
             models = [base[split]] if measure.startswith("floor") else [base[split], metrics]
             if all(measure in model for model in models):
                 yield f"  {label:36}" + "    ".join(cell(model[measure]) for model in models)
+    for key in few:
+        if f"{key}_low" in few:
+            found = {"mean": few[key], "low": few[f"{key}_low"], "high": few[f"{key}_high"]}
+            yield f"{key.replace('_', ' '):38}{'':22}{cell(found)}"
 
 
 def sample_answers(base: Sequence[Mapping[str, Any]], student: Sequence[Mapping[str, Any]], each: int = 2) -> Iterator[str]:
@@ -180,6 +193,8 @@ def with_metrics(card: str, summary: Mapping[str, float]) -> str:
         for key, value in shown.items()
     ]
     metadata = ModelCardData(**document.data.to_dict(), model_name="student", eval_results=results).to_yaml().strip()
-    rows = [f"| {key.replace('_', ' ')} | {value} | {_MEANINGS[key]} |" for key, value in shown.items()]
-    section = "\n".join(["", "## Measured", "", "| measure | value | meaning |", "| --- | --- | --- |", *rows, ""])
+    spans = {key: f" [{summary[f'{key}_low']}, {summary[f'{key}_high']}]" for key in shown if f"{key}_low" in summary}
+    rows = [f"| {key.replace('_', ' ')} | {value}{spans.get(key, '')} | {_MEANINGS[key]} |" for key, value in shown.items()]
+    head = ["", "## Measured", "", "| measure | value [95 % interval] | meaning |", "| --- | --- | --- |"]
+    section = "\n".join([*head, *rows, ""])
     return f"---\n{metadata}\n---\n{document.text.lstrip().replace(_BEFORE, section + _BEFORE, 1)}"

@@ -64,3 +64,9 @@ def test_evaluated_card_has_the_metrics_where_the_hub_reads_them_and_loses_nothi
     assert after.index("## Measured") < after.index("## Limits")
     body = before.partition("---\n# ")[2]
     assert all(line in after for line in body.splitlines())
+
+
+def test_intervals_stand_beside_the_ratios_they_are_of(tmp_path: Path) -> None:
+    card = with_metrics(write(tmp_path, "org/model"), {**SUMMARY, "forgotten_low": 0.7, "forgotten_high": 0.9})
+    assert "| forgotten | 0.8165 [0.7, 0.9] |" in card
+    assert "| kept hard retain | 0.9805 |" in card

@@ -3,19 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_json
 from pipeline.evaluate.params import EvaluateParams
 from pipeline.evaluate.results import (
     before_after,
-    mean_with_interval,
+    ratio_intervals,
     read_base,
     sample_answers,
     side_by_side,
@@ -77,8 +74,10 @@ def cell(mean: float) -> dict[str, float]:
 def test_table_has_what_both_have_and_the_floor() -> None:
     base = {"forget": {key: cell(0.5) for key in ("probability", "distinct_4grams", "floor_probability", "floor_consistency")}}
     student = {"forget": {key: cell(0.25) for key in ("probability", "distinct_4grams", "accuracy")}}
-    lines = list(before_after(base, student))
+    few = {"above_floor": 0.1, "forgotten": 0.5, "forgotten_low": 0.4, "forgotten_high": 0.61}
+    lines = list(before_after(base, student, few))
     assert lines[1] == "forget (3 questions)"
+    assert lines.pop().split() == ["forgotten", "0.500", "[0.40,", "0.61]"]
     assert [line[2:36].strip() for line in lines[2:]] == [
         "probability of the right answer",
         "distinct 4-grams",
@@ -106,6 +105,7 @@ PARAMS = EvaluateParams(bootstrap_samples=200)
 def row(split: str, probability: float | None, **changes: Any) -> dict[str, Any]:
     return {
         "split": split,
+        "target": "Orla" if split == "forget" else None,
         "probability": probability,
         "paraphrased_probability": None,
         "correct": None if probability is None else probability > 0.5,
@@ -204,31 +204,19 @@ def test_side_by_side_puts_the_means_together() -> None:
     assert all("names_stand_in" not in measures for measures in result.values())
 
 
-def test_interval_is_that_of_the_normal_approximation() -> None:
-    values = np.random.default_rng(0).normal(0.4, 1.0, 400)
-    result = mean_with_interval(values.tolist(), 4000, 1)
-    half = 1.96 * values.std() / np.sqrt(len(values))
-    assert result["mean"] == pytest.approx(values.mean(), abs=1e-4)
-    assert result["low"] == pytest.approx(values.mean() - half, abs=0.1 * half)
-    assert result["high"] == pytest.approx(values.mean() + half, abs=0.1 * half)
-    assert result["count"] == 400
+def test_intervals_of_the_ratios_hold_them_and_pair_the_models() -> None:
+    few = summary(metrics(BASE), metrics(STUDENT))
+    found = ratio_intervals(BASE, STUDENT, PARAMS)
+    assert list(found) == [
+        f"{key}_{end}" for key in ("forgotten", "kept_hard_retain", "kept_general_retain") for end in ("low", "high")
+    ]
+    assert 0.6 < found["forgotten_low"] < few["forgotten"] < found["forgotten_high"] <= 1.0
+    assert found["kept_hard_retain_low"] == found["kept_hard_retain_high"] == few["kept_hard_retain"]  # one question
+    half = [{**row, "probability": row["probability"] and row["probability"] / 2} for row in BASE]
+    kept = ratio_intervals(BASE * 5, half * 5, PARAMS)
+    assert kept["kept_general_retain_low"] == kept["kept_general_retain_high"] == 0.5
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 5))
-def test_interval_lies_within_the_values(values: list[float], seed: int) -> None:
-    result = mean_with_interval(values, 200, seed)
-    assert min(values) - 1e-4 <= result["low"] <= result["high"] <= max(values) + 1e-4
-    assert result["count"] == len(values)
-
-
-def test_a_seed_gives_one_interval() -> None:
-    values = np.random.default_rng(0).random(20).tolist()
-    assert mean_with_interval(values, 100, 3) == mean_with_interval(values, 100, 3)
-    assert mean_with_interval(values, 100, 3) != mean_with_interval(values, 100, 4)
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("values", [[0.25], [0.25] * 7, [0.1] * 3])
-def test_equal_values_are_their_own_interval(values: list[float]) -> None:
-    (value,) = set(values)
-    assert mean_with_interval(values, 100, 0) == {"mean": value, "low": value, "high": value, "count": len(values)}
+def test_no_interval_of_what_is_no_ratio() -> None:
+    base = [row("forget", 0.2, floor_probability=0.3), row("hard_retain", None)]
+    assert ratio_intervals(base, [row("forget", 0.3), row("hard_retain", None)], PARAMS) == {}
