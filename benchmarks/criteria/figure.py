@@ -56,7 +56,7 @@ def method_points(table: Mapping[str, Any]) -> list[dict[str, Any]]:
         seeds = zip(*(cells[key]["seeds"] for key in KEPT), strict=True)
         kept = over_seeds([100 * sum(prob / of for prob, of in zip(seed, base, strict=True)) / len(KEPT) for seed in seeds])
         point = {"method": method, "name": _label(method).text, "who": {OURS: "ours", NO_METHOD: "base"}.get(method, "other")}
-        for axis, cell in (("x", kept), ("y", cells[FORGET])):
+        for axis, cell in (("x", kept), ("y", over_seeds(cells[FORGET]["seeds"]))):
             ends = {end: cell["mean"] if cell[end] is None else cell[end] for end in ("low", "high")}
             point |= {axis: cell["mean"], f"{axis}_low": ends["low"], f"{axis}_high": ends["high"]}
         points.append(point)

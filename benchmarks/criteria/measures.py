@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
+from pipeline.evaluate.statistics import Array, forgotten, kept
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -33,6 +35,14 @@ class Measure:
         return self.key.partition(".")[0]
 
 
+# Of the probability of the right answer, beside the base's and the floor's; see ratios_of.
+RATIOS = (
+    Measure("efficacy.forgotten", "forgotten, of the way from base to floor", "floor", in_bars=False),
+    Measure("efficacy.above_floor", "probability of the right answer beyond the floor", "floor", in_bars=False),
+    Measure("utility.hard_kept", "kept of the base's probability, hard-retain", "higher", in_bars=False),
+    Measure("utility.general_kept", "kept of the base's probability, general-retain", "higher", in_bars=False),
+)
+RATIO_FLOORS = {"efficacy.forgotten": 1.0, "efficacy.above_floor": 0.0}
 _RECALL = "_rouge_l_recall"  # of an attack's answers
 MEASURES = (
     Measure("efficacy.rouge_l_recall", "ROUGE-L recall, forget", "lower", "forget", "rouge_l_recall"),
@@ -102,6 +112,21 @@ def floors_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """{measure: the mean that the base has when it is asked about invented people}, of the measures that know one."""
     found = {key: [row[column] for row in rows if row.get(column) is not None] for key, column in FLOOR_COLUMNS.items()}
     return {key: fmean(values) for key, values in found.items() if values}
+
+
+def ratios_of(own: Mapping[str, Any], base: Mapping[str, Any], floor: Any) -> dict[str, Array]:
+    """{measure: value} of those RATIOS that can be told of {measure: mean}, a method's ``own`` and the ``base``'s.
+
+    ``floor`` is that of the probability, None where there is none. A mean is a number, or resampled (see evaluate.statistics).
+    """
+    ratios: dict[str, Array] = {}
+    if (key := "efficacy.probability") in own and key in base and floor is not None:
+        ratios["efficacy.forgotten"] = forgotten(own[key], base[key], floor)
+        ratios["efficacy.above_floor"] = own[key] - floor
+    for split in ("hard", "general"):
+        if (key := f"utility.{split}_probability") in own and key in base:
+            ratios[f"utility.{split}_kept"] = kept(own[key], base[key])
+    return ratios
 
 
 def _column(measure: Measure, rows: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -1,5 +1,11 @@
-"""One table of a benchmark: every method and measure, mean and interval over seeds, and the bars of the paper's figure."""
+"""One table of a benchmark: every method and measure, means with intervals and verdicts, and the bars of the paper's figure.
 
+An interval is over people, their questions and seeds where a method's answers are there and the measure is a mean over
+questions, and the verdicts (the best, not told apart from it, worse) rest on these. Elsewhere it is over seeds, and no verdict
+is given.
+"""
+
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -7,14 +13,31 @@ from typing import Any
 
 from scipy.stats import sem, t
 
-from benchmarks.criteria.measures import MEASURES, RWKU_MEASURES, TOFU_MEASURES, bars
+from benchmarks.criteria.comparison import Resampled, Rows, resampled
+from benchmarks.criteria.measures import (
+    MEASURES,
+    RATIO_FLOORS,
+    RATIOS,
+    RWKU_MEASURES,
+    TOFU_MEASURES,
+    bars,
+    ratios_of,
+)
 from benchmarks.suite.params import GOLD, NO_METHOD, BenchmarkFolders
 from pipeline.core.errors import InputError
-from pipeline.core.outputs import command_for, read_json_object
+from pipeline.core.outputs import command_for, read_json_object, read_parquet
+from pipeline.evaluate.statistics import estimate
 
 LEVEL = 0.95
 REFERENCES = (NO_METHOD, GOLD)  # rows to compare with, which are no methods
 REPORTS = ("criteria.json", "tofu.json")
+ANSWERS = "answers.parquet"
+LEGEND = (
+    "[low, high]: 95 % bootstrap interval over people, their questions and seeds; ±: over seeds alone. "
+    "Bold: the best value, where there is a floor the nearest to it from either side. "
+    "Italics: not told apart from the best on the same questions (5 %, Holm's correction for all methods of the row). "
+    "No mark beside a bold value: worse than it. A row without any mark claims nothing."
+)
 JUDGE_COUNTS = ("asked", "cached", "unparsable")
 
 
@@ -39,7 +62,8 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
     """The table of the runs that are there, of ``methods`` in this order, the base and the gold standard first.
 
     Methods' runs of ``seeds`` alone, where they are given: a folder may still hold runs of seeds that are no longer made.
-    Raises InputError when there is no finished run, none of one of ``seeds``, or a file that is no report.
+    Raises InputError when there is no finished run, none of one of ``seeds``, a file that is no report, or runs that were asked
+    different questions.
     """
     runs = {method: _runs(folders, method) for method in (*REFERENCES, *methods)}
     there = {seed for method in methods for seed in runs[method]}
@@ -47,23 +71,34 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
         known = ", ".join(map(str, sorted(there))) or "none"
         raise InputError(f"{folders.folder}/runs holds no run with seed {min(missing)}; the seeds there are {known}.")
     found: dict[str, list[dict[str, Any]]] = {}
+    answers: dict[str, list[Rows]] = {}
     for method, by_seed in runs.items():
         chosen = [run for seed, run in by_seed.items() if seeds is None or seed in seeds or method in REFERENCES]
-        if reports := [report for run in chosen if (report := _report(run))]:
-            found[method] = reports
+        if reports := {run: report for run in chosen if (report := _report(run))}:
+            found[method] = list(reports.values())
+            if all((run / ANSWERS).exists() for run in reports):
+                answers[method] = [read_parquet(run / ANSWERS).to_pylist() for run in reports]
     if not found:
         raise InputError(f"{folders.folder}/runs holds no finished run; make some (dvc repro benchmarks/dvc.yaml).")
+    _check_same_questions(folders, answers)
     every = [report for of_method in found.values() for report in of_method]
+    base: dict[str, Any] = next(iter(found.get(NO_METHOD, [])), {"values": {}})
+    floors: dict[str, float] = base.get("floors", {})
+    for report in every:
+        ratios = ratios_of(report["values"], base["values"], floors.get("efficacy.probability"))
+        report["values"] = {key: float(value) for key, value in ratios.items() if math.isfinite(value)} | report["values"]
+    floors = floors | RATIO_FLOORS
     has_value = {key for report in every for key in report["values"]}
-    measures = [measure for measure in (*MEASURES, *RWKU_MEASURES, *TOFU_MEASURES) if measure.key in has_value]
+    measures = [measure for measure in (*RATIOS, *MEASURES, *RWKU_MEASURES, *TOFU_MEASURES) if measure.key in has_value]
     values: dict[str, dict[str, Any]] = {method: {} for method in found}
     for method, of_method in found.items():
         for m in measures:
             seen = [report["values"][m.key] for report in of_method if m.key in report["values"]]
             values[method][m.key] = over_seeds(seen) if seen else None
+    better = {m.key: m.better if m.better != "floor" or m.key in floors else "lower" for m in measures}
+    _judge(values, resampled(answers), better)
     compared = {method: cells for method, cells in values.items() if method not in REFERENCES}
     means = {method: {key: cell["mean"] for key, cell in cells.items() if cell} for method, cells in compared.items()}
-    floors: dict[str, float] = next((report["floors"] for report in found.get(NO_METHOD, []) if "floors" in report), {})
     questions = {m.key: sorted(r["questions"][m.key] for r in every if m.key in r.get("questions", {})) for m in measures}
     judges = [report["judge"] for report in every if report.get("judge")]
     table: dict[str, Any] = {
@@ -75,7 +110,7 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
                 "key": m.key,
                 "criterion": m.criterion,
                 "label": f"{m.label} (floor {floors[m.key]:.3f})" if m.key in floors else m.label,
-                "better": m.better if m.better != "floor" or m.key in floors else "lower",
+                "better": better[m.key],
                 "floor": floors.get(m.key),
                 "normalised": m.in_bars,
                 # The fewest and the most that it is over in one run.
@@ -95,6 +130,30 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
     if any(measure in TOFU_MEASURES for measure in measures):
         table["scatter"] = {"x": "tofu.model_utility", "y": "tofu.forget_quality"}
     return table
+
+
+def _judge(values: Mapping[str, Mapping[str, Any]], drawn: Resampled, better: Mapping[str, str]) -> None:
+    """Give the cells of ``values`` the intervals that ``drawn`` has of them ("over": "questions"), "verdict" and "p"."""
+    for key, way in better.items():
+        cells = {method: cells[key] for method, cells in values.items() if cells[key]}
+        told = drawn.verdicts(key, way, [method for method in cells if method not in REFERENCES])
+        for method, cell in cells.items():
+            cell["over"] = "questions" if key in drawn.means.get(method, {}) else "seeds"
+            if cell["over"] == "questions":
+                cell |= {end: _six(value) for end, value in estimate(drawn.means[method][key]).items() if end != "mean"}
+            if method in told:
+                cell["verdict"], cell["p"] = told[method][0], _six(told[method][1])
+
+
+def _check_same_questions(folders: BenchmarkFolders, answers: Mapping[str, Sequence[Rows]]) -> None:
+    """Raise InputError unless all runs were asked the same questions in the same order."""
+    asked = {method: [[(row["split"], row["question"]) for row in rows] for rows in runs] for method, runs in answers.items()}
+    for method, of_runs in asked.items():
+        if any(questions != next(iter(asked.values()))[0] for questions in of_runs):
+            raise InputError(
+                f"{folders.folder}/runs: {method} was asked other questions than {next(iter(asked))}; "
+                f"make its runs anew ({command_for(folders.folder / 'runs')})."
+            )
 
 
 def _runs(folders: BenchmarkFolders, method: str) -> dict[int, Path]:
@@ -118,39 +177,26 @@ def _report(run: Path) -> dict[str, Any] | None:
 
 
 def table_lines(table: Mapping[str, Any]) -> Iterator[str]:
-    """The table for the terminal, as Markdown: a measure a row, a method a column.
-
-    The best method's value is bold; one inside the best's interval, which the seeds can't tell from it, is in italics.
-    """
+    """The table for the terminal, as Markdown: a measure a row, a method a column, and what the marks mean (LEGEND)."""
     methods = table["methods"]
     yield f"| measure | | {' | '.join(methods)} |"
     yield f"| --- | --- |{' --- |' * len(methods)}"
     for measure in table["measures"]:
-        cells = {method: table["values"][method][measure["key"]] for method in methods}
-        judged = [cell for method, cell in cells.items() if cell and method not in REFERENCES]
-        better, gold = measure["better"], cells.get(GOLD)
-        can_tell = judged and (gold or better != "gold")
-        best = min(judged, key=lambda cell: _distance(cell["mean"], measure, gold)) if can_tell else None
-        texts = [_text(cell, None if method in REFERENCES else best) for method, cell in cells.items()]
-        yield f"| {measure['label']} | {better} | {' | '.join(texts)} |"
+        texts = [_text(table["values"][method][measure["key"]]) for method in methods]
+        yield f"| {measure['label']} | {measure['better']} | {' | '.join(texts)} |"
+    yield ""
+    yield LEGEND
 
 
-def _distance(value: float, measure: Mapping[str, Any], gold: Mapping[str, Any] | None) -> float:
-    """From the best value that there could be: the smaller, the better."""
-    if measure["better"] in ("lower", "higher"):
-        return value if measure["better"] == "lower" else -value
-    return abs(value - {"floor": measure["floor"], "gold": gold and gold["mean"], "zero": 0.0}[measure["better"]])
-
-
-def _text(cell: Mapping[str, Any] | None, best: Mapping[str, Any] | None) -> str:
-    """Mean and half of the interval, marked beside the ``best`` cell; no mark without one."""
+def _text(cell: Mapping[str, Any] | None) -> str:
+    """Mean and interval, with the mark of the verdict."""
     if cell is None:
         return ""
-    mean, mark = cell["mean"], ""
-    if best and mean == best["mean"]:
-        mark = "**"
-    elif best and best["low"] is not None and best["low"] <= mean <= best["high"]:
-        mark = "*"
-    spread = f" ± {cell['high'] - mean:.3f}" if cell["high"] is not None else ""
+    mean, spread = cell["mean"], ""
+    mark = {"best": "**", "not told apart": "*"}.get(cell.get("verdict", ""), "")
+    if cell["over"] == "questions":
+        spread = f" [{cell['low']:.3f}, {cell['high']:.3f}]"
+    elif cell["high"] is not None:
+        spread = f" ± {cell['high'] - mean:.3f}"
     text = f"{mean:.3f}{spread}" if abs(mean) >= 0.001 or not mean else f"{mean:.1e}{spread}"
     return f"{mark}{text}{mark}"

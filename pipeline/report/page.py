@@ -184,9 +184,16 @@ def _benchmark(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
         "unbarred": unbarred and f"Without a bar, since no share is known of all methods or none has any: {unbarred}.",
         "measures": [{**measure, "note": _column_note(measure)} for measure in table["measures"]],
         "note": f"Means over {seeds(len(table['seeds']))} ({', '.join(map(str, table['seeds']))}); "
-        f"brackets: intervals over seeds. A column's head sorts by it. Judge: {judge['judge']}; "
+        f"brackets: 95 % intervals over {_interval_levels(table)}. A column's head sorts by it. Judge: {judge['judge']}; "
         f"{judge['asked']} asked, {judge['cached']} from the cache, {judge['unparsable']} not understood.",
     }
+
+
+def _interval_levels(table: Mapping[str, Any]) -> str:
+    """What a table's intervals are over."""
+    over = {cell.get("over", "seeds") for cells in table["values"].values() for cell in cells.values() if cell}
+    levels = "people, questions and seeds" if "questions" in over else "seeds"
+    return f"{levels}, or seeds alone where no answers are behind a value" if len(over) > 1 else levels
 
 
 def _column_note(measure: Mapping[str, Any]) -> str:

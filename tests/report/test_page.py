@@ -193,3 +193,15 @@ def test_a_broken_file_is_named(tmp_path: Path, file: str, text: str, told: str)
         collect(tmp_path)
     assert told in raised.value.message
     assert path.name in raised.value.message
+
+
+def test_page_says_what_a_tables_intervals_are_over(tmp_path: Path) -> None:
+    table = benchmark_table("wpu")
+    path = tmp_path / "benchmarks/results/wpu/table.json"
+    path.parent.mkdir(parents=True)
+    for over, words in (("seeds", "seeds"), ("questions", "people, questions and seeds")):
+        for cells in table["values"].values():
+            for cell in filter(None, cells.values()):
+                cell["over"] = over
+        path.write_text(json.dumps(table), encoding="utf-8")
+        assert f"brackets: 95 % intervals over {words}. A column" in render(collect(tmp_path))

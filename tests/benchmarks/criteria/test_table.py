@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy.stats import t
 
-from benchmarks.criteria.table import benchmark_table, over_seeds, table_lines
+from benchmarks.criteria.measures import floors_of, values_of
+from benchmarks.criteria.table import LEGEND, benchmark_table, over_seeds, table_lines
 from benchmarks.suite.params import BenchmarkFolders
 from pipeline.core.errors import InputError
+from pipeline.evaluate.results import write_answers
 
 
 def write_run(folder: Path, method: str, seed: int, values: dict[str, float], file: str = "criteria.json", **more: Any) -> None:
@@ -61,28 +64,23 @@ def test_values_of_a_benchmarks_own_metrics_join_those_of_the_criteria(folders: 
     assert table["scatter"] == {"x": "tofu.model_utility", "y": "tofu.forget_quality"}
 
 
-def test_best_method_is_bold_and_the_base_never(folders: BenchmarkFolders) -> None:
-    lines = list(table_lines(benchmark_table(folders, ["npo", "npo_2"])))
-    assert lines[0] == "| measure | | base | npo | npo_2 |"
-    row = next(line for line in lines if "probability of the right answer" in line)
-    assert "| 0.900 | **0.300 ± 0.124** | 0.600 |" in row
+def row_of(table: dict[str, Any], label: str) -> list[str]:
+    """The cells of the first row whose label begins with ``label``, in the order of the methods."""
+    return next(line for line in table_lines(table) if line.startswith(f"| {label}")).strip("| ").split(" | ")[2:]
 
 
-def test_what_the_seeds_cannot_tell_from_the_best_is_in_italics(folders: BenchmarkFolders) -> None:
-    write_run(folders.folder, "npo_2", 0, {"efficacy.probability": 0.42})
-    write_run(folders.folder, "whp", 0, {"efficacy.probability": 0.43})
-    lines = list(table_lines(benchmark_table(folders, ["npo", "npo_2", "whp"])))
-    row = next(line for line in lines if "probability of the right answer" in line)
-    assert "| **0.300 ± 0.124** | *0.420* | 0.430 |" in row
-
-
-def test_nearest_to_the_floor_is_bold_where_the_base_has_one(folders: BenchmarkFolders) -> None:
-    write_run(folders.folder, "base", 0, {"efficacy.probability": 0.9}, floors={"efficacy.probability": 0.55})
+def test_seeds_alone_claim_nothing(folders: BenchmarkFolders) -> None:
     table = benchmark_table(folders, ["npo", "npo_2"])
-    (measure,) = [m for m in table["measures"] if m["key"] == "efficacy.probability"]
+    assert next(table_lines(table)) == "| measure | | base | npo | npo_2 |"
+    assert row_of(table, "probability of the right answer") == ["0.900", "0.300 ± 0.124", "0.600"]
+    assert all("verdict" not in cell and cell["over"] == "seeds" for cell in table["values"]["npo"].values())
+
+
+def test_floor_of_the_base_is_the_measures(folders: BenchmarkFolders) -> None:
+    write_run(folders.folder, "base", 0, {"efficacy.probability": 0.9}, floors={"efficacy.probability": 0.55})
+    (measure,) = [m for m in benchmark_table(folders, ["npo", "npo_2"])["measures"] if m["key"] == "efficacy.probability"]
     assert (measure["better"], measure["floor"]) == ("floor", 0.55)
-    row = next(line for line in table_lines(table) if "probability of the right answer, forget (floor 0.550)" in line)
-    assert "| 0.900 | 0.300 ± 0.124 | **0.600** |" in row
+    assert measure["label"] == "probability of the right answer, forget (floor 0.550)"
 
 
 def test_questions_behind_a_mean_stand_beside_it(folders: BenchmarkFolders) -> None:
@@ -126,3 +124,112 @@ def test_a_broken_report_is_told(folders: BenchmarkFolders, content: str, words:
 def test_no_run_is_an_error_that_says_how_to_make_some(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"dvc repro benchmarks/dvc\.yaml"):
         benchmark_table(BenchmarkFolders(tmp_path), ["npo"])
+
+
+COUNT = 24  # forget questions, half of them about each of two people, and as many on each retain split
+EASE = np.random.default_rng(0).uniform(-0.1, 0.1, COUNT)  # of a question, for every method alike
+
+
+def write_answered(
+    folder: Path, method: str, seed: int, forget: float, retain: float, floor: float | None = None, wording: str = "?"
+) -> None:
+    """A run with its answers: probabilities of ``forget`` and ``retain`` on average, and the base's ``floor``."""
+    rows: list[dict[str, Any]] = [
+        {
+            "split": split,
+            "target": None if split == "general_retain" else ("Orla", "Bram")[i % 2],
+            "question": f"{split} {i}{wording}",
+            "probability": mean + EASE[i] - EASE.mean(),
+            "floor_probability": floor if split == "forget" else None,
+        }
+        for split, mean in (("forget", forget), ("hard_retain", retain), ("general_retain", retain))
+        for i in range(COUNT)
+    ]
+    write_run(folder, method, seed, values_of(rows), floors=floors_of(rows))
+    write_answers(folder / f"runs/{method}-{seed}/answers.parquet", rows)
+
+
+@pytest.fixture
+def answered(tmp_path: Path) -> BenchmarkFolders:
+    """Methods above and below the floor of 0.3, one of which keeps less."""
+    write_answered(tmp_path, "base", 0, 0.9, 0.8, 0.3)
+    for seed, shift in enumerate((-0.01, 0.0, 0.01)):
+        write_answered(tmp_path, "above", seed, 0.36 + shift, 0.72)
+        write_answered(tmp_path, "below", seed, 0.23 + shift, 0.72)
+        write_answered(tmp_path, "far_below", seed, 0.12 + shift, 0.4)
+    return BenchmarkFolders(tmp_path)
+
+
+METHODS = ["above", "below", "far_below"]
+
+
+def test_ratios_stand_at_the_top_with_their_intervals(answered: BenchmarkFolders) -> None:
+    table = benchmark_table(answered, METHODS)
+    keys = ["efficacy.forgotten", "efficacy.above_floor", "utility.hard_kept", "utility.general_kept"]
+    assert [measure["key"] for measure in table["measures"]][:4] == keys
+    above, base = table["values"]["above"], table["values"]["base"]
+    assert [above[key]["mean"] for key in keys] == pytest.approx([0.9, 0.06, 0.9, 0.9])
+    assert [base[key]["mean"] for key in keys] == pytest.approx([0, 0.6, 1, 1])
+    assert table["values"]["below"]["efficacy.above_floor"]["mean"] == pytest.approx(-0.07)
+    for key in keys:
+        assert above[key]["low"] < above[key]["mean"] < above[key]["high"]
+        assert above[key]["over"] == "questions"
+        assert (base[key]["low"], base[key]["high"]) == (0, 0) or key != "efficacy.forgotten"
+    assert above["efficacy.forgotten"]["seeds"] == pytest.approx([0.55 / 0.6, 0.9, 0.53 / 0.6], abs=1e-5)
+
+
+def test_distance_to_the_floor_counts_on_both_sides(answered: BenchmarkFolders) -> None:
+    table = benchmark_table(answered, METHODS)
+    for key in ("efficacy.forgotten", "efficacy.above_floor", "efficacy.probability"):
+        verdicts = {method: table["values"][method][key]["verdict"] for method in METHODS}
+        assert verdicts == {"above": "best", "below": "not told apart", "far_below": "worse"}, key
+
+
+def test_marks_say_who_is_told_from_the_best(answered: BenchmarkFolders) -> None:
+    table = benchmark_table(answered, METHODS)
+    base, above, below, far_below = row_of(table, "probability of the right answer, forget")
+    assert above.startswith("**0.360 [") and above.endswith("]**")
+    assert below.startswith("*0.230 [") and far_below.startswith("0.120 [") and base.startswith("0.900 [")
+    assert [cell[:2] for cell in row_of(table, "kept of the base's probability, hard-retain")[1:]] == ["**", "**", "0."]
+    assert list(table_lines(table))[-1] == LEGEND
+
+
+def test_a_constant_shift_is_told_apart_on_the_same_questions(tmp_path: Path) -> None:
+    write_answered(tmp_path, "base", 0, 0.9, 0.8, 0.3)
+    for method, retain in (("better", 0.72), ("worse", 0.71)):
+        write_answered(tmp_path, method, 0, 0.3, retain)
+    values = benchmark_table(BenchmarkFolders(tmp_path), ["worse", "better"])["values"]
+    better, worse = (values[method]["utility.hard_probability"] for method in ("better", "worse"))
+    assert better["low"] < worse["high"]
+    assert (better["verdict"], worse["verdict"]) == ("best", "worse")
+    assert (better["p"], worse["p"]) == (1.0, pytest.approx(2 / 5001, rel=1e-4))
+
+
+def test_a_row_in_which_one_method_has_no_answers_claims_nothing(answered: BenchmarkFolders) -> None:
+    (answered.folder / "runs/below-1/answers.parquet").unlink()
+    table = benchmark_table(answered, METHODS)
+    assert all("verdict" not in cell for method in METHODS for cell in table["values"][method].values())
+    assert [table["values"][method]["efficacy.probability"]["over"] for method in METHODS] == [
+        "questions",
+        "seeds",
+        "questions",
+    ]
+    assert row_of(table, "probability of the right answer, forget")[2] == "0.230 ± 0.025"
+
+
+def test_without_the_bases_answers_no_ratio_and_no_distance_is_judged(answered: BenchmarkFolders) -> None:
+    (answered.folder / "runs/base-0/answers.parquet").unlink()
+    values = benchmark_table(answered, METHODS)["values"]
+    told = {key for key, cell in values["above"].items() if "verdict" in cell}
+    assert told == {"utility.hard_probability", "utility.general_probability"}
+    assert values["above"]["efficacy.forgotten"]["mean"] == pytest.approx(0.9)
+
+
+def test_a_table_is_the_same_each_time(answered: BenchmarkFolders) -> None:
+    assert benchmark_table(answered, METHODS) == benchmark_table(answered, METHODS)
+
+
+def test_runs_that_were_asked_other_questions_are_refused(answered: BenchmarkFolders) -> None:
+    write_answered(answered.folder, "below", 2, 0.3, 0.7, wording=" now?")
+    with pytest.raises(InputError, match=r"runs: below was asked other questions than base; make its runs anew"):
+        benchmark_table(answered, METHODS)

@@ -1,0 +1,50 @@
+"""Methods compared on the same questions."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.criteria.comparison import resampled
+from pipeline.evaluate.statistics import estimate
+
+KEY = "efficacy.probability"
+
+
+def answers(values: Any, **columns: Any) -> list[dict[str, Any]]:
+    """A run that has ``values`` as the probabilities of forget questions about nobody in particular."""
+    return [{"split": "forget", "target": None, "probability": value, **columns} for value in values]
+
+
+def test_distance_from_the_floor_is_that_of_the_mean_not_of_each_question() -> None:
+    spread = np.tile([-0.2, 0.2], 20)
+    drawn = resampled(
+        {
+            "base": [answers([0.9] * 40, floor_probability=0.3)],
+            "at_the_floor": [answers(0.3 + spread)],
+            "beside_it": [answers([0.5] * 40)],
+        }
+    )
+    verdicts = drawn.verdicts(KEY, "floor", ["at_the_floor", "beside_it"])
+    assert {method: verdict for method, (verdict, _) in verdicts.items()} == {"at_the_floor": "best", "beside_it": "worse"}
+
+
+def test_direction_decides_who_is_best() -> None:
+    drawn = resampled({"low": [answers([0.2] * 9)], "high": [answers([0.6] * 9)]})
+    for better, best in (("lower", "low"), ("higher", "high")):
+        assert [m for m, (verdict, _) in drawn.verdicts(KEY, better, ["low", "high"]).items() if verdict == "best"] == [best]
+    assert drawn.verdicts(KEY, "floor", ["low", "high"]) == {}  # nobody knows the floor
+    assert drawn.verdicts(KEY, "lower", ["low", "high", "absent"]) == {}
+
+
+def test_trainings_of_two_methods_are_drawn_apart_and_their_questions_together() -> None:
+    runs = [answers([value] * 9) for value in (0.2, 0.5, 0.8)]
+    drawn = resampled({"one": runs, "other": runs})
+    assert estimate(drawn.means["one"][KEY])["mean"] == pytest.approx(0.5)
+    assert abs(np.corrcoef(drawn.means["one"][KEY], drawn.means["other"][KEY])[0, 1]) < 0.05
+    single = resampled({"one": [answers(np.linspace(0, 1, 9))], "other": [answers(np.linspace(0, 1, 9))]})
+    assert (single.means["one"][KEY] == single.means["other"][KEY]).all()
+
+
+def test_nothing_is_drawn_of_no_answers() -> None:
+    assert resampled({}).means == {}
