@@ -20,6 +20,7 @@ COPIED = (
     "benchmarks",
     "data/names",
     "data/question_templates.jsonl",
+    "data/neighbour_templates.jsonl",
     "data/refusals.txt",
     "data/judge",
     "dvc.yaml",

@@ -66,7 +66,7 @@ MEASURES = (
         "robustness.soft_embedding", "ROUGE-L recall, trained embedding", "lower", "forget", f"soft_embedding{_RECALL}", False
     ),
     Measure("robustness.worst", "ROUGE-L recall, worse attack", "lower"),
-    Measure("gap.interventional", "interventional gap", "lower", in_bars=False),
+    Measure("gap.interventional", "distance from the counterfactual teacher (share of the base's)", "lower", in_bars=False),
 )
 RWKU_TYPES = (
     "prefix injection", "affirmative suffix", "role play", "multiple choice", "reverse query", "synonym manipulation",

@@ -2,8 +2,9 @@
 
     gap = KL(averaged teacher || student) / KL(averaged teacher || base)
 
-on texts that no method trains on. The averaged teacher is the estimate of P(Y | do(X)) (Liu et al., 2024, equations 3 and 4). A
-student that reached it has a gap of 0, one that forgot nothing 1; one that was wrecked may be far above 1. It needs no judge.
+on texts that no method trains on, the teacher averaged over names that no method's own teacher saw. It is the distance from the
+counterfactual teacher, an estimate of P(Y | do(X)) (Liu et al., 2024, equations 3 and 4) and not the truth. A student that is
+there has a gap of 0, one that forgot nothing 1; one that was wrecked may be far above 1. It needs no judge.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Stage held_out of a benchmark: the averaged teacher on texts that no method trains on, for the interventional gap.
+"""Stage held_out of a benchmark: the averaged teacher by names that no method saw, on texts that none trains on.
 
 python -m benchmarks.stages.held_out project
 """
@@ -27,7 +27,8 @@ def main(benchmark: Benchmark) -> None:
             "held out; write some in data/questions.jsonl."
         )
     targets = {passage.target for passage in passages}  # drawn questions need not be about every target
-    names = {target: drawn for target, drawn in names.items() if target in targets}
+    taught = benchmark.held_out.names  # a method's teacher takes the first of a target's names, this one those after them
+    names = {target: drawn[taught:] for target, drawn in names.items() if target in targets}
     manifest = build_shards(benchmark.folders.base, benchmark.held_out, benchmark.runtime, passages, names, output)
     click.echo(f"{output}: {manifest['positions']} positions of {manifest['passages']} held-out texts")
     click.echo(f"mean entropy {manifest['mean_entropy_nats']:.2f} nats, mean tail {manifest['mean_tail']:.1%}")

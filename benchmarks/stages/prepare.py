@@ -16,22 +16,20 @@ def main(benchmark: Benchmark) -> None:
     from benchmarks.tofu.rows import read_tofu_rows, retain_passages
     from pipeline.core.errors import InputError, keys_stand_in
     from pipeline.core.files import published_folder
-    from pipeline.core.outputs import ELICITED, PREPARED
+    from pipeline.core.outputs import PREPARED, check_folder
     from pipeline.prepare.build import prepare
 
     if benchmark.prepare is None:
-        for source in (PREPARED, ELICITED):
-            if not source.is_dir():
-                raise InputError(f"{source} is missing; make it first (dvc repro elicit).")
+        check_folder(PREPARED)
         with published_folder(benchmark.folders.prepared) as folder:
             shutil.copytree(PREPARED, folder, dirs_exist_ok=True)
-            shutil.copytree(ELICITED, folder / benchmark.folders.elicited.name)
-        return click.echo(f"{benchmark.folders.prepared}: {PREPARED} and {ELICITED}")
+        return click.echo(f"{benchmark.folders.prepared}: {PREPARED}")
     if benchmark.tofu and benchmark.prepare.retain_limit:
         raise InputError(f"{benchmark.folders.params}: prepare.retain_limit has no say in TOFU; set tofu.retain_rows.")
     with keys_stand_in(benchmark.folders.params):
         retain = retain_passages(read_tofu_rows(benchmark.prepare, benchmark.tofu)) if benchmark.tofu else None
-        for line in prepare(benchmark.prepare, benchmark.folders.prepared, elicits=False, retain=retain):
+        elicits = bool(benchmark.elicit and benchmark.elicit.templates)
+        for line in prepare(benchmark.prepare, benchmark.folders.prepared, elicits=elicits, retain=retain):
             click.echo(line)
 
 

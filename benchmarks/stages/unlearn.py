@@ -17,15 +17,14 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
     from pipeline.core.errors import keys_stand_in
     from pipeline.core.files import published_folder
     from pipeline.prepare.tables import read_targets_table
-    from pipeline.teacher.params import PASSAGE_SOURCES, TeacherParams
+    from pipeline.teacher.params import TeacherParams
     from pipeline.teacher.passages import PassageSource
     from pipeline.train.loop import write_curve
 
     params, folders = benchmark.method(method), benchmark.folders
     shards = folders.teacher(method)
     targets = tuple(target.target for target in read_targets_table(folders.prepared))
-    sources = PASSAGE_SOURCES if folders.elicited.is_dir() else ("given",)
-    passages = PassageSource(TeacherParams(forget_from=sources, retain_from=sources), folders.prepared, folders.elicited)
+    passages = PassageSource(TeacherParams(), folders.prepared, folders.elicited)
     task = Task(folders.base, targets, list(passages), shards, benchmark.runtime, seed)
     output = folders.model(method, seed)
     with keys_stand_in(folders.params), published_folder(output) as folder:

@@ -19,6 +19,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.outputs import command_for
 from pipeline.core.params import Section, parse_section, read_section, read_yaml
 from pipeline.core.runtime import RuntimeParams
+from pipeline.elicit.params import ElicitParams
 from pipeline.evaluate.params import EvaluateParams
 from pipeline.prepare.params import PrepareParams
 from pipeline.teacher.params import TeacherParams
@@ -38,7 +39,7 @@ class BenchmarkFolders:
         self.folder = folder
         self.params = CONFIGS / f"{folder.name}.yaml"
         self.prepared = folder / "prepared"
-        self.elicited = self.prepared / "elicited"  # what the base itself said of the targets, where it was asked
+        self.elicited = folder / "elicited"  # what the base itself said of the targets, where it was asked
         self.held_out = folder / "held_out"  # shards of texts that no method trains on
         self.base = self.model(NO_METHOD, 0)  # the model that has to forget
         self.table = folder / "table.json"
@@ -62,6 +63,7 @@ class BenchmarkParams:
     """One benchmark: its sections (None where it need not have one of that name), its folders and its methods."""
 
     prepare: PrepareParams | None
+    elicit: ElicitParams | None
     finetune: FinetuneParams | None
     held_out: TeacherParams
     evaluate: EvaluateParams

@@ -9,8 +9,6 @@ from itertools import cycle, groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.errors import InputError
-from pipeline.core.outputs import ELICITED
 from pipeline.teacher.params import TeacherParams
 from pipeline.text.passages import Passage, stream_passages
 from pipeline.text.segments import Segment, text_of
@@ -23,19 +21,12 @@ if TYPE_CHECKING:
 class PassageSource:
     """The passages to teach, read from their files anew at each iteration: forget ones of ``forget_from``, then retain ones.
 
-    Given ones come before elicited ones. What no parameter names is not read, and need not be there. Raises InputError where
-    it is named and can't be made.
+    Given ones come before elicited ones. What no parameter names is not read, and need not be there.
     """
 
     def __init__(self, params: TeacherParams, prepared: Path, elicited: Path) -> None:
         self._folders = {"given": prepared, "elicited": elicited}
         self._wanted = (("forget", params.forget_from), ("retain", params.retain_from))
-        named = {*params.forget_from, *params.retain_from}
-        if "elicited" in named and elicited != ELICITED and not elicited.is_dir():
-            raise InputError(
-                f"{elicited} is missing, and a benchmark with documents of its own elicits nothing; set forget_from and "
-                "retain_from of the method's teacher to [given]."
-            )
 
     def __iter__(self) -> Iterator[Passage]:
         for kind, sources in self._wanted:

@@ -72,7 +72,7 @@ def filled(text: str, point: dict[str, str]) -> str:
     return re.sub(r"\$\{item\.(\w+)\}", lambda found: str(point[found[1]]), text)
 
 
-@pytest.mark.parametrize("benchmark", ["project", "tofu", "wpu", "rwku"])
+@pytest.mark.parametrize("benchmark", ["project", "people", "tofu", "wpu", "rwku"])
 def test_every_method_of_a_benchmark_reaches_its_table(benchmark: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what the stages that the table rests on write."""
     reports = [
@@ -98,7 +98,8 @@ def test_every_method_of_a_benchmark_reaches_its_table(benchmark: str, monkeypat
 def project(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """A project whose benchmark trains two methods with one seed each, with its base and its data there."""
     folder = make_project(tmp_path_factory.mktemp("matrix"), tiny_model)
-    stages = {name: read(ROOT / "benchmarks/dvc.yaml")["stages"][name] for name in ("base", "prepare-project", "unlearn")}
+    wanted = ("base", "prepare-project", "elicit-project", "unlearn")
+    stages = {name: read(ROOT / "benchmarks/dvc.yaml")["stages"][name] for name in wanted}
     stages["base"]["matrix"] = {"benchmark": ["project"]}
     stages["unlearn"]["matrix"] = {"benchmark": ["project"], "method": ["gradient_ascent", "npo"], "seed": [0]}
     methods = {
@@ -109,7 +110,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     write_config(folder, "project", {"methods": methods})
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "init", "-q")
-    run(folder, "dvc", "repro", "-q", "elicit", "benchmarks/dvc.yaml:base@project", "benchmarks/dvc.yaml:prepare-project")
+    ready = ("base@project", "prepare-project", "elicit-project")
+    run(folder, "dvc", "repro", "-q", "elicit", *(f"benchmarks/dvc.yaml:{stage}" for stage in ready))
     return folder
 
 

@@ -142,7 +142,9 @@ def behind() -> dict[str, Stages]:
     """The stages behind each benchmark's table, without the folder of what they run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        found = {name: stages_behind(f"benchmarks/dvc.yaml:table@{name}") for name in ("project", "tofu", "wpu", "rwku")}
+        found = {
+            name: stages_behind(f"benchmarks/dvc.yaml:table@{name}") for name in ("project", "people", "tofu", "wpu", "rwku")
+        }
     return {name: {short(one): [short(n) for n in needed] for one, needed in of.items()} for name, of in found.items()}
 
 
@@ -150,7 +152,7 @@ def short(stage: str) -> str:
     return stage.rpartition(":")[2]
 
 
-@pytest.mark.parametrize("benchmark", ["project", "tofu", "wpu", "rwku"])
+@pytest.mark.parametrize("benchmark", ["project", "people", "tofu", "wpu", "rwku"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_one_seed_leaves_the_other_seeds_runs_and_what_they_need(benchmark: str, seed: int, behind: dict[str, Stages]) -> None:
     every, kept = behind[benchmark], of_seeds(behind[benchmark], [seed])
@@ -163,6 +165,7 @@ def test_one_seed_leaves_the_other_seeds_runs_and_what_they_need(benchmark: str,
     single = {
         "project": {"base@project", "prepare-project", "prompting@project", "criteria-untrained@project-base-0"},
         "tofu": {"finetune@base", "finetune@retain_only", "prompting@tofu", "tofu-gold", "tofu-untrained@prompting-0"},
+        "people": {"base@people", "prepare-people", "elicit@people", "prompting@people"},
         "wpu": {"base@wpu", "prepare-wpu", "prompting@wpu", "criteria-untrained@wpu-prompting-0"},
         "rwku": {"base@rwku", "prepare-rwku", "prompting@rwku", "criteria-untrained@rwku-prompting-0"},
     }

@@ -27,7 +27,7 @@ def load(folder: Path, text: str) -> BenchmarkParams:
 
 def test_every_benchmark_of_the_project_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert benchmark_names() == ["project", "rwku", "tofu", "tuning", "wpu"]
+    assert benchmark_names() == ["people", "project", "rwku", "tofu", "tuning", "wpu"]
     for name in benchmark_names():
         assert load_benchmark(name).methods
 

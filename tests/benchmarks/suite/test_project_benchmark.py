@@ -42,6 +42,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
             succeed(stage)
         succeed("benchmarks.stages.base", "project")
         succeed("benchmarks.stages.prepare", "project")
+        succeed("benchmarks.stages.elicit", "project")
         succeed("benchmarks.stages.held_out", "project")
         for method in ("teacher_student", "whp", "prompt_distill"):
             succeed("benchmarks.stages.teacher", "project", method)
@@ -95,7 +96,7 @@ def test_model_data_and_shards_are_the_projects_own(finished: Path) -> None:
     for own, there in (
         ("models/base/model.safetensors", "models/base-0/model.safetensors"),
         ("data/prepared/passages.parquet", "prepared/passages.parquet"),
-        ("data/elicited/passages.parquet", "prepared/elicited/passages.parquet"),
+        ("data/elicited/passages.parquet", "elicited/passages.parquet"),
         ("data/teacher/manifest.json", "teacher/teacher_student/manifest.json"),
     ):
         assert (finished / there).read_bytes() == (folder / own).read_bytes()

@@ -14,6 +14,7 @@ from tests.project import LEARNING_RATE, ROOT, invoke, make_project, succeed
 TEACHER = {"engine": "transformers", "top_k": 16, "names": 2}
 PARAMS: dict[str, Any] = {
     "prepare": {"source": "rwku", "subset": "passages", "path": str(ROOT / "tests/data/rwku")},
+    "elicit": {"templates": 0},
     "held_out": TEACHER,
     "evaluate": {"engine": "transformers", "max_new_tokens": 6, "consistency_samples": 0},
     "attacks": {"many_shot_shots": 0, "soft_restarts": 0},
@@ -44,6 +45,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         succeed("benchmarks.stages.prepare", "rwku")
+        succeed("benchmarks.stages.elicit", "rwku")
         succeed("benchmarks.stages.teacher", "rwku", "teacher_student")
         succeed("benchmarks.stages.held_out", "rwku")
         succeed("benchmarks.stages.unlearn", "rwku", "teacher_student")

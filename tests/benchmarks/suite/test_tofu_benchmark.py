@@ -37,6 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
     write_benchmark(folder / "rows")
     params = {
         "prepare": {"source": "tofu", "subset": "forget01", "path": "rows", "questions_per_split": 4},
+        "elicit": {"templates": 0},
         "finetune": {"learning_rate": 3e-3, "epochs": 2},
         "tofu": {"engine": "transformers", "max_new_tokens": 4, "retain_rows": 8, "rows_per_set": 4},
         "methods": METHODS,
@@ -46,6 +47,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
         patch.chdir(folder)
         succeed("base")
         succeed("benchmarks.stages.prepare", "tofu")
+        succeed("benchmarks.stages.elicit", "tofu")
         for part in ("base", "retain_only"):
             succeed("benchmarks.stages.finetune", "tofu", part)
         succeed("benchmarks.stages.teacher", "tofu", "teacher_student")
@@ -108,4 +110,4 @@ def test_benchmark_without_the_sections_says_which_are_missing(finished: Path, m
         result = invoke(*words)
         assert result.exit_code == 2 and "benchmarks/configs/other.yaml" in result.output and "prepare" in result.output
     result = invoke("benchmarks.stages.prepare", "other")  # takes the project's own, which is not there
-    assert result.exit_code == 2 and "data/prepared is missing; make it first (dvc repro elicit)" in result.output
+    assert result.exit_code == 2 and "data/prepared is missing; make it first (dvc repro prepare)" in result.output

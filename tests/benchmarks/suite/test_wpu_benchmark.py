@@ -31,6 +31,7 @@ METHODS: dict[str, Any] = {
 }
 PARAMS: dict[str, Any] = {
     "prepare": {"source": "wpu", "subset": "forget_2_1", "path": "rows"},
+    "elicit": {"templates": 0},
     "held_out": {"engine": "transformers", "top_k": 16, "names": 2},
     "evaluate": {"engine": "transformers", "max_new_tokens": 6, "consistency_samples": 2},
     "attacks": {"many_shot_shots": 2, "soft_epochs": 1, "soft_restarts": 1, "soft_tokens": 2, "max_new_tokens": 6},
@@ -52,6 +53,7 @@ def table(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> dict[st
             ("base",),
             ("benchmarks.stages.base", "wpu"),
             ("benchmarks.stages.prepare", "wpu"),
+            ("benchmarks.stages.elicit", "wpu"),
             ("benchmarks.stages.teacher", "wpu", "teacher_student"),
             ("benchmarks.stages.held_out", "wpu"),
         ):

@@ -1,0 +1,33 @@
+"""Stage elicit of a benchmark: what the base says of its targets and their neighbours; or the project's own, copied.
+
+python -m benchmarks.stages.elicit people
+"""
+
+import click
+
+from benchmarks.stages import BENCHMARK, Benchmark
+
+
+@click.command(help=__doc__)
+@BENCHMARK
+def main(benchmark: Benchmark) -> None:
+    import shutil
+
+    from pipeline.core.files import published_folder
+    from pipeline.core.outputs import BASE_MODEL, ELICITED, check_folder
+    from pipeline.elicit.build import elicit_folder
+
+    output = benchmark.folders.elicited
+    if benchmark.elicit:
+        check_folder(BASE_MODEL)
+        for line in elicit_folder(BASE_MODEL, benchmark.folders.prepared, benchmark.elicit, benchmark.runtime, output):
+            click.echo(line)
+        return
+    check_folder(ELICITED)
+    with published_folder(output) as folder:
+        shutil.copytree(ELICITED, folder, dirs_exist_ok=True)
+    click.echo(f"{output}: {ELICITED}")
+
+
+if __name__ == "__main__":
+    main()
