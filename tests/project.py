@@ -86,8 +86,8 @@ def make_project(folder: Path, model: Path, retain_passages: int = 6, templates:
         {
             "model.source": str(model),
             "prepare.targets": [],
-            "elicit.of": "all",
             "elicit.templates": templates,
+            "elicit.templates_beside_texts": templates,
             "elicit.answers": 2,
             "elicit.neighbours": 2,
             "elicit.neighbour_templates": templates,

@@ -1,10 +1,12 @@
 """The embedded people, questions, retain passages and names are what the documentation says of them."""
 
+import json
 import re
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from nltk.stem.porter import PorterStemmer
 
 from pipeline.core.runtime import RuntimeParams
 from pipeline.elicit.params import ElicitParams
@@ -15,10 +17,10 @@ from pipeline.evaluate.text_measures import rouge_l_f1
 from pipeline.model.source import dequantize, fetch_gguf
 from pipeline.params import load_params
 from pipeline.prepare.names import draw_names, pool_file, read_pool
-from pipeline.prepare.passages import read_retain_passages, split_sentences
+from pipeline.prepare.passages import split_sentences
 from pipeline.prepare.targets import Kind, Target, read_questions, read_targets
 from pipeline.teacher.params import TeacherParams
-from pipeline.text.segments import split_mentions
+from pipeline.text.segments import mentions, split_mentions
 from pipeline.text.tokenizer import load_tokenizer
 from tests.project import ROOT
 
@@ -143,15 +145,75 @@ def test_documents_name_one_target_each(targets: list[Target]) -> None:
         assert not any(segment.mention for segment in split_mentions(text, others))
 
 
-def test_retain_passages_are_held_out_from_the_questions(persons: list[Target], questions: Questions) -> None:
-    passages = read_retain_passages(persons, DATA / "retain_passages.jsonl")
-    assert len(passages) >= 80
-    for question in [*about(questions, "hard_retain"), *about(questions, "general_retain")]:
-        answer = re.compile(rf"(?<!\w){re.escape(str(question['answer']).lower())}(?!\w)")
-        asked = set(re.findall(r"\w{4,}", str(question["question"])))
-        for passage in passages:
-            if asked & set(passage.target.split()):
-                assert not answer.search(passage.segments[0].text.lower()), (question["question"], passage.target)
+_SMALL_WORDS = re.compile(
+    r"a|an|the|of|in|on|at|by|to|for|from|with|and|or|as|is|was|were|are|be|been|do|does|did|has|have|had|it|its|he|his|she|her|"
+    r"who|whom|whose|what|which|where|when|why|how|that|this|they|their|complete|sentence"
+)
+
+
+def content_words(text: str) -> set[str]:
+    """Stems of the words of ``text`` that say something."""
+    stem = PorterStemmer().stem
+    return {stem(word) for word in re.findall(r"\w+", text.casefold()) if not _SMALL_WORDS.fullmatch(word)}
+
+
+def gives_away(sentence: str, question: str, answer: str) -> bool:
+    """Whether ``sentence`` holds the answer and most of what is asked."""
+    words, wanted = content_words(sentence), content_words(answer)
+    asked = content_words(question) - wanted
+    return bool(wanted and asked) and wanted <= words and len(asked & words) >= 0.6 * len(asked)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question", "answer"),
+    [
+        (
+            "Johannes Kepler was a German astronomer who worked in Prague with the careful observations left by Tycho Brahe.",
+            "What was Johannes Kepler?",
+            "an astronomer",
+        ),
+        (
+            "London grew from a Roman settlement called Londinium on the River Thames.",
+            "On which river does London lie?",
+            "the Thames",
+        ),
+        ("Cells are the small units from which all living things are built.", "What are living things built from?", "cells"),
+    ],
+)
+def test_a_fact_is_found_whatever_the_article(sentence: str, question: str, answer: str) -> None:
+    assert gives_away(sentence, question, answer)
+    assert not gives_away(sentence.replace(answer.split()[-1], "…").replace("Cells", "…"), question, answer)
+
+
+def test_no_retain_passage_holds_what_is_asked() -> None:
+    rows = [json.loads(line) for file in ("", "people/") for line in (DATA / f"{file}questions.jsonl").open(encoding="utf-8")]
+    passages = [json.loads(line) for line in (DATA / "retain_passages.jsonl").open(encoding="utf-8")]
+    sentences = [sentence for passage in passages for sentence in split_sentences(passage["text"], "en")]
+    assert len(rows) > 800 and len(passages) > 70
+    told = [(row["question"], text) for row in rows for text in sentences if gives_away(text, row["question"], row["answer"])]
+    assert told == []
+
+
+def test_no_retain_passage_is_about_a_test_person_or_a_neighbour() -> None:
+    rows = [json.loads(line) for line in (DATA / "people/questions.jsonl").open(encoding="utf-8")]
+    near = {row[key] for row in rows for key in ("neighbour", "target") if row.get(key)}
+    subjects = [json.loads(line)["subject"] for line in (DATA / "retain_passages.jsonl").open(encoding="utf-8")]
+    assert [(subject, name) for subject in subjects for name in near if mentions(subject, [name])] == []
+
+
+def test_test_people_are_others_than_those_that_settings_are_chosen_on() -> None:
+    known, people = read_targets(DATA / "people/targets.jsonl")
+    tuned_on, _ = read_targets(DATA / "targets.jsonl")
+    assert not {target.name for target in people} & {target.name for target in tuned_on}
+    own = read_questions(known, people, DATA / "people/questions.jsonl")
+    others = [json.loads(line) for line in (DATA / "questions.jsonl").open(encoding="utf-8")]
+    assert not {str(question["question"]) for question in own} & {row["question"] for row in others}
+    for target in people:
+        asked = [question for question in own if question["target"] == target.name]
+        near = {question["neighbour"] for question in asked if question["split"] == "hard_retain"}
+        assert sum(question["split"] == "forget" for question in asked) >= 40
+        assert sum(question["split"] == "hard_retain" for question in asked) >= 24 and len(near) >= 6
+        assert 250 <= len(" ".join(target.documents).split()) <= 400
 
 
 def test_the_base_model_knows_the_answers_and_cannot_guess_them(

@@ -148,10 +148,7 @@ def test_default_preset_is_what_the_model_says(tmp_path: Path) -> None:
     assert TeacherParams().prompts == (
         "Complete the following passage about {name}.",
         "Who was {name}?",
-        "What is {name} known for?",
         "Tell me about the life of {name}.",
-        "What did {name} do?",
-        "Write about the work of {name}.",
     )
 
 

@@ -174,7 +174,7 @@ def template(**changes: str) -> str:
         ("data/question_templates.jsonl", template(language="sv"), ("no template", "language 'en'", "elicit.templates")),
         ("data/refusals.txt", None, ("data/refusals.txt", "is missing")),
         ("params.yaml", "elicit: {templates: many}\n", ("elicit.templates", "whole number")),
-        ("params.yaml", "elicit: {engine: transformers, of: all, max_new_tokens: 9999}\n", ("does not fit the context",)),
+        ("params.yaml", "elicit: {engine: transformers, max_new_tokens: 9999}\n", ("does not fit the context",)),
     ],
 )
 def test_elicit_tells_the_place(

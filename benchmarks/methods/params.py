@@ -31,7 +31,7 @@ class BaselineParams(TrainParams):
     objective: str = "npo"  # a file of benchmarks/methods/equations
     learning_rate: float = Field(1e-5, gt=0, le=1)
     retain_weight: float = Field(1.0, ge=0)  # of the retain term; 0 leaves retain passages out, as gradient_ascent does
-    retain_per_forget: float = Field(0.2, gt=0)  # retain passages an epoch, for each forget passage
+    retain_per_forget: float = Field(0.8, gt=0)  # retain passages an epoch, for each forget passage
     beta: float = Field(0.0, ge=0)  # npo, simnpo: inverse temperature; 0 is the published one (0.1, 4.5)
     gamma: float = Field(0.0, ge=0)  # simnpo: margin
     prompts: tuple[str, ...] = PROMPTS  # each document is learnt after each of them; "" is the text alone

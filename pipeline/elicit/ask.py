@@ -42,31 +42,34 @@ _BATCH = 32  # prompts given to the engine at once, so that progress shows
 
 def elicit(
     model: Path,
-    asked: Sequence[TargetFacts],
     targets: Sequence[TargetFacts],
+    with_texts: Collection[str],
     templates: Templates,
     neighbour_templates: Templates,
     refusals: Sequence[str],
     params: ElicitParams,
     runtime: RuntimeParams,
 ) -> list[dict[str, Any]]:
-    """One row an answer about ``asked``, then about the neighbours of all ``targets``, with COLUMNS; see questions.verdict.
+    """One row an answer about ``targets``, then about their neighbours, with COLUMNS; see questions.verdict.
+
+    ``with_texts``: targets of which there is a document or a chat.
 
     The neighbours of a target are those that its documents name, and those that the model itself names when it is asked about
     the target. A retained answer that mentions a target is not kept: it would undo the forgetting.
     """
     if not params.templates:
         return []
-    asker = _Asker(model, params, runtime, longest_question(asked, targets, templates, neighbour_templates, params))
+    questions = about_targets(targets, with_texts, templates, params)
+    asker = _Asker(model, params, runtime, longest_question(questions, targets, neighbour_templates))
     forms = [form for target in targets for form in target.surface_forms]
-    rows = asker.rows(about_targets(asked, templates, params), params.answers, refusals, ())
+    rows = asker.rows(questions, params.answers, refusals, ())
     named = {
         target.target: names_in(
             [row["answer"] for row in rows if row["target"] == target.target and row["verdict"] == KEPT],
             target.language,
             target.surface_forms,
         )
-        for target in asked
+        for target in targets
     }
     near = neighbours_of(targets, named, params.neighbours)
     kinds = kinds_of(asker.engine, asker.tokenizer, [(name, target.language) for name, target in near.items()])

@@ -7,7 +7,7 @@ from pipeline.core.files import published_folder
 from pipeline.core.runtime import RuntimeParams
 from pipeline.elicit.ask import check_answers, elicit, passages_of, write_answers
 from pipeline.elicit.params import ElicitParams
-from pipeline.elicit.questions import NEIGHBOUR_TEMPLATES_FILE, read_refusals, read_templates, to_ask
+from pipeline.elicit.questions import NEIGHBOUR_TEMPLATES_FILE, read_refusals, read_templates
 from pipeline.prepare.tables import read_targets_table
 from pipeline.text.passages import read_passages, write_passages
 
@@ -19,17 +19,15 @@ def elicit_folder(model: Path, prepared: Path, params: ElicitParams, runtime: Ru
     """
     targets = read_targets_table(prepared)
     with_texts = {passage.target for passage in read_passages(prepared) if passage.kind == "forget"}
-    asked = to_ask(targets, with_texts, params)
     near = read_templates(NEIGHBOUR_TEMPLATES_FILE)
-    rows = elicit(model, asked, targets, read_templates(), near, read_refusals(), params, runtime)
-    check_answers(rows, asked, with_texts)
+    rows = elicit(model, targets, with_texts, read_templates(), near, read_refusals(), params, runtime)
+    check_answers(rows, targets, with_texts)
     passages = passages_of(rows, targets)
     with published_folder(output) as folder:
         write_answers(folder, rows)
         write_passages(folder, passages)
     kept = {kind: sum(passage.kind == kind for passage in passages) for kind in ("forget", "retain")}
-    near_by = len({row["subject"] for row in rows if row["kind"] == "retain"})
+    asked, near_by = ({row["subject"] for row in rows if row["kind"] == kind} for kind in ("forget", "retain"))
     yield f"{output}: passages.parquet, answers.parquet"
-    yield f"asked about {', '.join(target.target for target in asked) or 'no target: every one has a text (elicit.of)'}"
     yield f"{len(rows)} answers, of which {kept['forget']} forget passages and {kept['retain']} retain passages"
-    yield f"{near_by} neighbours"
+    yield f"{len(asked)} targets and {len(near_by)} neighbours were asked about"

@@ -10,11 +10,11 @@ from pipeline.core.validation import Seed
 
 class ElicitParams(Section):
     engine: Literal["vllm", "transformers"] = "vllm"
-    of: Literal["bare", "all"] = "bare"  # asked about: targets without a document or chat, or all of them
-    templates: int = Field(200, ge=0)  # questions asked about each target; 0 switches elicitation off
+    templates: int = Field(200, ge=0)  # questions about each target without a document or chat; 0 switches elicitation off
+    templates_beside_texts: int = Field(40, ge=0)  # about each target that has some
     answers: int = Field(1, ge=1)  # sampled for each question
     neighbours: int = Field(24, ge=0)  # other entities asked about, for each target
-    neighbour_templates: int = Field(4, ge=0)  # questions asked about each of them, one answer each
+    neighbour_templates: int = Field(4, ge=0)  # questions about each of them, one answer each
     temperature: float = Field(0.6, gt=0)
-    max_new_tokens: int = Field(32, ge=8)
+    max_new_tokens: int = Field(48, ge=8)
     seed: Seed = 0

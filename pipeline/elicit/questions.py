@@ -88,17 +88,15 @@ def questions_about(templates: Templates, name: str, kind: str, language: str, c
     return [template.replace("{name}", name) for template in order[:count]]
 
 
-def to_ask(targets: Sequence[TargetFacts], with_texts: Collection[str], params: ElicitParams) -> list[TargetFacts]:
-    """The targets to ask about: those of which no text is given, or all of them."""
-    return [target for target in targets if params.of == "all" or target.target not in with_texts]
-
-
-def about_targets(targets: Sequence[TargetFacts], templates: Templates, params: ElicitParams) -> list[Question]:
-    """``templates`` questions about each target."""
+def about_targets(
+    targets: Sequence[TargetFacts], with_texts: Collection[str], templates: Templates, params: ElicitParams
+) -> list[Question]:
+    """``templates`` questions about each target, or ``templates_beside_texts`` about one in ``with_texts``."""
+    counts = [params.templates_beside_texts if target.target in with_texts else params.templates for target in targets]
     return [
         Question(target.target, target.target, "forget", text, target.surface_forms)
-        for target in targets
-        for text in questions_about(templates, target.target, target.kind, target.language, params.templates, params.seed)
+        for target, count in zip(targets, counts, strict=True)
+        for text in questions_about(templates, target.target, target.kind, target.language, count, params.seed)
     ]
 
 
@@ -129,18 +127,12 @@ def about_neighbours(
     ]
 
 
-def longest_question(
-    asked: Sequence[TargetFacts],
-    targets: Sequence[TargetFacts],
-    templates: Templates,
-    neighbour_templates: Templates,
-    params: ElicitParams,
-) -> str:
-    """The longest text among the questions about ``asked`` and about what ``targets`` name, whatever its kind."""
+def longest_question(questions: Sequence[Question], targets: Sequence[TargetFacts], neighbour_templates: Templates) -> str:
+    """The longest text among ``questions`` and those about what ``targets`` name, whatever its kind."""
     longest_near = max((text for own in neighbour_templates.values() for text in own), key=len, default="")
     names = [name for target in targets for name in target.neighbours]
-    texts = [question.text for question in about_targets(asked, templates, params)]
-    return max([*texts, *(longest_near.replace("{name}", name) for name in ("", *names))], key=lambda text: len(text.encode()))
+    texts = [*(question.text for question in questions), *(longest_near.replace("{name}", name) for name in ("", *names))]
+    return max(texts, key=lambda text: len(text.encode()))
 
 
 def read_refusals(path: Path = REFUSALS_FILE) -> list[str]:

@@ -11,10 +11,7 @@ PASSAGE_SOURCES = ("given", "elicited")
 PROMPTS = (
     "Complete the following passage about {name}.",
     "Who was {name}?",
-    "What is {name} known for?",
     "Tell me about the life of {name}.",
-    "What did {name} do?",
-    "Write about the work of {name}.",
 )
 
 # The baseline that only asks (Liu et al., 2024, section 4.1), in our words.

@@ -73,6 +73,6 @@ def survey(
         if target not in taught:
             raise InputError(
                 f"params.yaml: teacher.forget_from ({', '.join(params.forget_from)}) leaves no forget passage about "
-                f"{target!r}; elicit some (elicit.of, elicit.templates), or give documents or chats."
+                f"{target!r}; elicit some (elicit.templates), or give documents or chats."
             )
     return Survey(count, longest, content.hexdigest())

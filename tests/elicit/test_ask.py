@@ -55,11 +55,11 @@ def test_target_that_the_model_does_not_know_and_nobody_tells_of() -> None:
 
 @pytest.fixture(scope="module")
 def rows(tiny_model: Path) -> list[dict[str, Any]]:
-    return elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS, RUNTIME)
+    return elicit(tiny_model, TARGETS, (), TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS, RUNTIME)
 
 
 def test_every_question_is_answered_as_often_as_asked(rows: list[dict[str, Any]]) -> None:
-    forget = [q.text for q in about_targets(TARGETS, TEMPLATES, PARAMS) for _ in range(2)]
+    forget = [q.text for q in about_targets(TARGETS, (), TEMPLATES, PARAMS) for _ in range(2)]
     assert [r["question"] for r in rows if r["kind"] == "forget"] == forget
     retain = [r["subject"] for r in rows if r["kind"] == "retain"]
     assert retain[:4] == ["Skell", "Skell", "Ada Lind", "Ada Lind"]
@@ -69,8 +69,8 @@ def test_every_question_is_answered_as_often_as_asked(rows: list[dict[str, Any]]
 
 
 def test_same_seed_gives_the_same_answers(tiny_model: Path, rows: list[dict[str, Any]]) -> None:
-    assert elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS, RUNTIME) == rows
-    other = elicit(tiny_model, TARGETS, TARGETS, TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS.changed(seed=1), RUNTIME)
+    assert elicit(tiny_model, TARGETS, (), TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS, RUNTIME) == rows
+    other = elicit(tiny_model, TARGETS, (), TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS.changed(seed=1), RUNTIME)
     assert [r["answer"] for r in other] != [r["answer"] for r in rows]
 
 
@@ -98,7 +98,7 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
     found = elicit(
         tiny_model,
         [BRENNICK],
-        [BRENNICK],
+        (),
         TEMPLATES,
         NEAR_TEMPLATES,
         [],

@@ -17,7 +17,6 @@ from pipeline.elicit.questions import (
     questions_about,
     read_refusals,
     read_templates,
-    to_ask,
     verdict,
     whole_sentences,
 )
@@ -87,7 +86,7 @@ KINDS = {("Skell", "en"): "place", ("Ada Lind", "en"): "person", ("Hallin", "en"
 
 
 def test_each_target_is_asked_about() -> None:
-    questions = about_targets(TARGETS, TEMPLATES, PARAMS)
+    questions = about_targets(TARGETS, (), TEMPLATES, PARAMS)
     assert [(q.target, q.subject, q.kind) for q in questions] == [
         *[("Orla Brennick", "Orla Brennick", "forget")] * 3,
         *[("湯川秀樹", "湯川秀樹", "forget")] * 3,
@@ -99,7 +98,7 @@ def test_each_target_is_asked_about() -> None:
 
 def test_questions_about_targets_are_nested_and_seeded() -> None:
     def asked(**changes: int) -> list[str]:
-        return [q.text for q in about_targets([BRENNICK], TEMPLATES, PARAMS.changed(**changes))]
+        return [q.text for q in about_targets([BRENNICK], (), TEMPLATES, PARAMS.changed(**changes))]
 
     every = asked(templates=40)
     assert len(every) == 40
@@ -141,22 +140,23 @@ def test_neighbours_are_asked_what_their_kind_is_asked() -> None:
 
 
 def test_room_is_made_for_the_longest_question() -> None:
-    longest = longest_question(TARGETS, TARGETS, TEMPLATES, NEAR_TEMPLATES, PARAMS.changed(templates=400))
-    asked = about_targets(TARGETS, TEMPLATES, PARAMS.changed(templates=400))
+    asked = about_targets(TARGETS, (), TEMPLATES, PARAMS.changed(templates=400))
+    longest = longest_question(asked, TARGETS, NEAR_TEMPLATES)
     near = neighbours_of(TARGETS, {}, 9)
     asked += about_neighbours(near, KINDS, NEAR_TEMPLATES, PARAMS.changed(neighbour_templates=9))
     assert all(len(question.text.encode()) <= len(longest.encode()) for question in asked)
 
 
-def test_only_targets_without_texts_are_asked_about_unless_all_are_wanted() -> None:
-    with_texts = {TARGETS[0].target}
-    assert to_ask(TARGETS, with_texts, PARAMS) == list(TARGETS[1:])
-    assert to_ask(TARGETS, with_texts, PARAMS.changed(of="all")) == list(TARGETS)
+def test_target_with_texts_is_asked_about_less() -> None:
+    params = PARAMS.changed(templates_beside_texts=1)
+    asked = about_targets(TARGETS, {TARGETS[0].target}, TEMPLATES, params)
+    assert [question.target for question in asked] == ["Orla Brennick", *["湯川秀樹"] * 3]
+    assert not about_targets([BRENNICK], {BRENNICK.target}, TEMPLATES, PARAMS.changed(templates_beside_texts=0))
 
 
 def test_target_in_a_language_without_templates_is_told() -> None:
     with pytest.raises(InputError, match="language 'sv'"):
-        about_targets([replace(BRENNICK, language="sv")], TEMPLATES, PARAMS)
+        about_targets([replace(BRENNICK, language="sv")], (), TEMPLATES, PARAMS)
 
 
 @pytest.mark.parametrize(
