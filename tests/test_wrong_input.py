@@ -180,7 +180,7 @@ def template(**changes: str) -> str:
 def test_elicit_tells_the_place(
     spoilt: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str | None, words: tuple[str, ...]
 ) -> None:
-    set_params(spoilt, {"elicit.templates": 2})
+    set_params(spoilt, {"elicit.templates": 2, "elicit.templates_beside_texts": 2})
     before = snapshot(spoilt / "data/elicited")
     if text is None:
         (spoilt / file).unlink()
@@ -195,7 +195,7 @@ def test_bare_name_that_the_model_does_not_know(spoilt: Path, monkeypatch: pytes
     """The tiny model answers with noise, every word of which is refused here."""
     write_jsonl(spoilt / TARGETS, [{"target": "Orla Brennick"}])
     refuse_everything(spoilt)
-    set_params(spoilt, {"elicit.templates": 3, "elicit.neighbour_templates": 0})
+    set_params(spoilt, {"elicit.templates": 3, "elicit.templates_beside_texts": 3, "elicit.neighbour_templates": 0})
     assert run_stage(monkeypatch, spoilt, "prepare").exit_code == 0
     before = snapshot(spoilt / "data/elicited")
     told = run_stage(monkeypatch, spoilt, "elicit")
@@ -205,7 +205,7 @@ def test_bare_name_that_the_model_does_not_know(spoilt: Path, monkeypatch: pytes
 
 def test_noise_about_a_target_with_a_document_does_no_harm(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_everything(spoilt)
-    set_params(spoilt, {"elicit.templates": 3, "elicit.neighbour_templates": 0})
+    set_params(spoilt, {"elicit.templates": 3, "elicit.templates_beside_texts": 3, "elicit.neighbour_templates": 0})
     for name in ("prepare", "elicit", "teacher"):
         result = run_stage(monkeypatch, spoilt, name)
         assert result.exit_code == 0, result.output
@@ -220,7 +220,7 @@ def refuse_everything(folder: Path) -> None:
 def test_chat_template_that_rewrites_the_text(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = spoilt / "models/base/chat_template.jinja"
     path.write_text(path.read_text().replace("message['content']", "message['content'] | upper"))
-    set_params(spoilt, {"elicit.templates": 1})
+    set_params(spoilt, {"elicit.templates": 1, "elicit.templates_beside_texts": 1})
     before = snapshot(spoilt / "data")
     for name in ("elicit", "teacher"):
         assert_told(run_stage(monkeypatch, spoilt, name), "chat template", "rewrites the text")

@@ -19,7 +19,6 @@ def main(benchmark: Benchmark) -> None:
 
     output = benchmark.folders.elicited
     if benchmark.elicit:
-        check_folder(BASE_MODEL)
         for line in elicit_folder(BASE_MODEL, benchmark.folders.prepared, benchmark.elicit, benchmark.runtime, output):
             click.echo(line)
         return

@@ -27,7 +27,8 @@ def main(benchmark: Benchmark) -> None:
             "held out; write some in data/questions.jsonl."
         )
     targets = {passage.target for passage in passages}  # drawn questions need not be about every target
-    taught = benchmark.held_out.names  # a method's teacher takes the first of a target's names, this one those after them
+    # A method's teacher takes the first of a target's names, this one those after them.
+    taught = max([benchmark.held_out.names, *(method.teacher.names for method in benchmark.methods.values() if method.teacher)])
     names = {target: drawn[taught:] for target, drawn in names.items() if target in targets}
     manifest = build_shards(benchmark.folders.base, benchmark.held_out, benchmark.runtime, passages, names, output)
     click.echo(f"{output}: {manifest['positions']} positions of {manifest['passages']} held-out texts")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.core.files import published_folder
+from pipeline.core.outputs import check_folder
 from pipeline.core.runtime import RuntimeParams
 from pipeline.elicit.ask import check_answers, elicit, passages_of, write_answers
 from pipeline.elicit.params import ElicitParams
@@ -15,8 +16,9 @@ from pipeline.text.passages import read_passages, write_passages
 def elicit_folder(model: Path, prepared: Path, params: ElicitParams, runtime: RuntimeParams, output: Path) -> Iterator[str]:
     """Ask the model in ``model`` about the targets of ``prepared``, write ``output`` and yield lines that say what it holds.
 
-    Raises InputError as ``check_answers`` does.
+    Raises InputError for a model that is not there, and as ``check_answers`` does.
     """
+    check_folder(model)
     targets = read_targets_table(prepared)
     with_texts = {passage.target for passage in read_passages(prepared) if passage.kind == "forget"}
     near = read_templates(NEIGHBOUR_TEMPLATES_FILE)

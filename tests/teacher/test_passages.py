@@ -150,11 +150,6 @@ def test_what_no_parameter_names_need_not_be_there(folder: Path) -> None:
         list(PassageSource(TeacherParams(), PREPARED, ELICITED))
 
 
-def test_a_benchmark_that_elicits_nothing_is_told_what_to_set(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"mine/elicited is missing.*forget_from and\s+retain_from .* to \[given\]"):
-        PassageSource(TeacherParams(), PREPARED, Path("benchmarks/mine/elicited"))
-
-
 PROMPTS = ("Write about {name}.", "Who is {name}?", "Tell of {name}.")
 
 
