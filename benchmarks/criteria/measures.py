@@ -34,6 +34,11 @@ class Measure:
     def criterion(self) -> str:
         return self.key.partition(".")[0]
 
+    def covers(self, row: Mapping[str, Any]) -> bool:
+        """Whether the measure is over questions like that of ``row``."""
+        kind = {"split": self.split, "level": self.level, "type": self.type}
+        return all(row.get(key) == value for key, value in kind.items() if value is not None)
+
 
 # Of the probability of the right answer, beside the base's and the floor's; see ratios_of.
 RATIOS = (
@@ -131,10 +136,7 @@ def ratios_of(own: Mapping[str, Any], base: Mapping[str, Any], floor: Any) -> di
 
 def _column(measure: Measure, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """The values that ``measure`` is the mean of, one a question that has one."""
-    kind = {"split": measure.split, "level": measure.level, "type": measure.type}
-    wanted = {key: value for key, value in kind.items() if value is not None}
-    chosen = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
-    return [row[measure.column] for row in chosen if row.get(measure.column) is not None]
+    return [row[measure.column] for row in rows if measure.covers(row) and row.get(measure.column) is not None]
 
 
 def counts_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

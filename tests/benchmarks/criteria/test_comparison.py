@@ -48,3 +48,19 @@ def test_trainings_of_two_methods_are_drawn_apart_and_their_questions_together()
 
 def test_nothing_is_drawn_of_no_answers() -> None:
     assert resampled({}).means == {}
+
+
+def test_measure_of_one_kind_of_probe_reads_these_alone() -> None:
+    def run(shift: float) -> list[dict[str, Any]]:
+        blanks = [{"rouge_l_recall": 0.2 + shift, "level": 1, "type": "cloze"}] * 6
+        adversarial = [
+            {"rouge_l_recall": 0.6, "level": 3, "type": "role play"},
+            {"rouge_l_recall": 0.8, "level": 3, "type": "x"},
+        ]
+        return [{"split": "forget", "target": None, "probability": 0.5, **row} for row in [*blanks, *adversarial]]
+
+    drawn = resampled({"one": [run(0.0)], "other": [run(0.1)]})
+    assert estimate(drawn.means["one"]["rwku.forget_level1"])["mean"] == pytest.approx(0.2)
+    assert estimate(drawn.means["one"]["rwku.role_play"])["mean"] == pytest.approx(0.6)
+    told = drawn.verdicts("rwku.forget_level1", "lower", ["one", "other"])
+    assert {method: verdict for method, (verdict, _) in told.items()} == {"one": "best", "other": "worse"}
