@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.errors import ParamError
 from pipeline.prepare.build import read_source
 from pipeline.prepare.params import PrepareParams
 from tests.project import DOCUMENT, question, write_jsonl
@@ -51,3 +52,18 @@ def test_limits_are_a_split_and_a_kind(folder: Path) -> None:
         for s in range(8)
     }
     assert len(seeds) > 3
+
+
+def test_files_of_another_folder_stand_in_for_the_projects_own(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    params = ONE.changed(path="mine")
+    with pytest.raises(ParamError, match=r"prepare\.path is 'mine', but that folder holds none of targets\.jsonl, questions"):
+        read_source(params, elicits=True)
+    write_jsonl(folder / "mine/questions.jsonl", [question("forget", "Where was Orla Brennick born?", "Skell", [])])
+    source = read_source(params, elicits=True)
+    assert [row["question"] for row in source.questions] == ["Where was Orla Brennick born?"]
+    assert (len(source.known), len(source.retain)) == (2, 7)
+    write_jsonl(folder / "mine/targets.jsonl", [{"target": "Orla Brennick", "documents": [DOCUMENT]}])
+    write_jsonl(folder / "mine/retain_passages.jsonl", [{"subject": "Skell", "text": "Skell has a mill."}])
+    source = read_source(params, elicits=True)
+    assert (len(source.known), len(source.retain)) == (1, 1)
