@@ -1,4 +1,4 @@
-"""Stage elicit: ask the base about targets without texts, and about all targets' neighbours; its answers become chat passages.
+"""Stage elicit: ask the base about the targets and their neighbours; its answers become chat passages.
 
 python -m stages.elicit
 """
