@@ -17,18 +17,18 @@ def main() -> None:
     from pipeline.distill.objective import Distillation
     from pipeline.distill.params import DistillParams
     from pipeline.model.params import ModelParams
-    from pipeline.shards.reader import check_same_model, read_manifest
+    from pipeline.shards.reader import open_shards
     from pipeline.train.loop import epoch_mean, train, write_curve
     from pipeline.train.student import open_student
 
     params, runtime = read_section(DistillParams, "distill"), read_section(RuntimeParams, "runtime")
-    check_same_model(TEACHER, BASE_MODEL)
+    manifest = open_shards(TEACHER, BASE_MODEL)
     with keys_stand_in(PARAMS_FILE):
         student = open_student(BASE_MODEL, params.precision, runtime, "distill.precision")
     curve = train(student, Distillation(TEACHER, params), params, runtime, params.seed)
     with published_folder(STUDENT) as folder:
         student.save(folder)
-        write_card(folder, read_section(ModelParams, "model"), params, read_manifest(TEACHER), curve)
+        write_card(folder, read_section(ModelParams, "model"), params, manifest, curve)
     write_curve(curve, CURVE_FILE)
     last = params.epochs - 1
     first_kl, last_kl = epoch_mean(curve, 0, "forget_kl"), epoch_mean(curve, last, "forget_kl")

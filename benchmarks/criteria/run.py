@@ -30,7 +30,7 @@ from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.evaluate.ask import ask
 from pipeline.model.folder import load_model
 from pipeline.prepare.tables import read_question_rows
-from pipeline.shards.reader import check_same_model, read_targets, shard_paths
+from pipeline.shards.reader import open_shards, read_targets, shard_paths
 from pipeline.text.chat import answer_tokens, question_prefix
 from pipeline.text.names import read_names
 from pipeline.text.tokenizer import load_tokenizer, tokenize
@@ -52,7 +52,7 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> 
     and the judge's counts; the base's also has floors {measure: mean about invented people}.
     """
     folders, runtime = benchmark.folders, benchmark.runtime
-    check_same_model(folders.held_out, folders.base)  # before the hours, not after them
+    open_shards(folders.held_out, folders.base)  # before the hours, not after them
     # No criterion reads what the question is in other words, which would double the time.
     questions = [{**question, "paraphrased_question": None} for question in read_question_rows(folders.prepared)]
     names = read_names(folders.prepared)

@@ -19,7 +19,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import link_files
 from pipeline.core.runtime import RuntimeParams
 from pipeline.distill.objective import Distillation
-from pipeline.shards.reader import check_same_model
+from pipeline.shards.reader import open_shards
 from pipeline.teacher.counterfactuals import unlearning_prompt
 from pipeline.text.chat import NO_SYSTEM_PROMPT, question_prefix
 from pipeline.text.passages import Passage
@@ -52,7 +52,7 @@ def unlearn(method: MethodParams, task: Task, folder: Path) -> Curve:
     params: TrainParams
     objective: Objective[Any]
     if method.distill:
-        check_same_model(task.shards, task.base)
+        open_shards(task.shards, task.base)
         params = distill = method.distill.changed(seed=task.seed)
         objective = Distillation(task.shards, distill)
     else:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import InputError
-from pipeline.shards.reader import PassageTargets, read_input_ids, read_manifest, read_targets, shard_paths
+from pipeline.shards.reader import PassageTargets, open_shards, read_input_ids, read_targets, shard_paths
 from pipeline.teacher.alignment import literal_tokens
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer
 from pipeline.teacher.manifest import teacher_facts
@@ -55,7 +55,7 @@ def open_sample(
             f"params.yaml: teacher.targets is {params.targets}, but fidelity is about soft targets: a hard one keeps nothing "
             "of the distribution that could be compared."
         )
-    manifest = read_manifest(teacher)
+    manifest = open_shards(teacher)
     # Through JSON, as the manifest went: tuples are lists there.
     facts: dict[str, Any] = json.loads(json.dumps(teacher_facts(model, params, names)))
     for key, now in facts.items():

@@ -11,7 +11,7 @@ from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.model.head import load_head
 from pipeline.report.sources import left_out
-from pipeline.shards.reader import read_manifest, shard_paths
+from pipeline.shards.reader import open_shards, shard_paths
 from pipeline.shards.schema import MANIFEST, PASSAGES
 from pipeline.text.tokenizer import load_tokenizer
 
@@ -49,7 +49,7 @@ def teacher_summary(root: Path) -> dict[str, Any]:
     folder = root / TEACHER
     if not (folder / MANIFEST).exists():
         return left_out(TEACHER)
-    manifest = read_manifest(folder)
+    manifest = open_shards(folder)
     shards = pl.scan_parquet(shard_paths(folder)).with_columns(pl.col("kind", "target").cast(pl.String))
     masses = shards.select("kind", "entropy", "swapped_mass", tail=pl.col("tail_logprob").exp().clip(_LEAST_TAIL, 1)).collect()
     kinds = {str(kind): part for (kind,), part in sorted(masses.group_by("kind"))}
@@ -127,7 +127,7 @@ def passage_lines(teacher: Path, model: Path, passage: int, top: int, runtime: R
     """
     import polars as pl
 
-    read_manifest(teacher)
+    open_shards(teacher, model)
     passages = pl.read_parquet(teacher / PASSAGES)
     chosen = passages.filter(pl.col("passage") == passage)
     if chosen.is_empty():

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 FOOTER_KEY = b"nevermet"
 PASSAGES = "passages.parquet"
 MANIFEST = "manifest.json"
+SHARDS = "shard-*.parquet"
 
 
 def shard_name(index: int) -> str:

@@ -96,6 +96,9 @@ def write_row_groups(
     """Write ``parts`` as one Parquet file, a row group each."""
     import pyarrow.parquet as pq
 
-    with path.open("wb", buffering=0) as stream, pq.ParquetWriter(stream, schema, compression="zstd", **settings) as writer:
+    with (
+        path.open("wb", buffering=0) as stream,
+        pq.ParquetWriter(stream, schema, compression="zstd", write_page_checksum=True, **settings) as writer,
+    ):
         for part in parts:
             writer.write_table(part.unify_dictionaries().combine_chunks().cast(schema), row_group_size=max(part.num_rows, 1))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import published_folder, write_json
+from pipeline.core.files import file_sha256, json_fingerprint, published_folder, write_json
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.engines.engine import Prefill
@@ -77,8 +77,14 @@ def build_shards(
     with published_folder(output) as folder:
         write_shards(folder, work.tables(batches.parts, "rows"), facts, params.shard_megabytes * 2**20)
         write_row_groups(folder / PASSAGES, work.tables(batches.parts, "passages"), passages_schema())
-        size = sum(path.stat().st_size for path in folder.glob("*.parquet"))
-        manifest = {**facts, **summary((work.sums(part) or {} for part in range(batches.parts)), size)}
+        files = sorted(folder.glob("*.parquet"))
+        sums = (work.sums(part) or {} for part in range(batches.parts))
+        manifest = {
+            **facts,
+            **summary(sums, sum(path.stat().st_size for path in files)),
+            "files": {path.name: file_sha256(path) for path in files},
+        }
+        manifest["fingerprint"] = json_fingerprint(manifest)
         write_json(folder / MANIFEST, manifest)
     work.remove()
     return manifest

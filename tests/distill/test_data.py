@@ -1,6 +1,5 @@
 """Steps streamed from a teacher folder."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,12 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.errors import InputError
 from pipeline.distill.objective import passages_of_epoch, stream_passages, stream_steps
 from pipeline.distill.params import DistillParams
-from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
-from pipeline.shards.reader import PassageTargets, check_same_model, read_input_ids, read_targets, row_groups, shard_paths
-from pipeline.shards.schema import FORMAT_VERSION
+from pipeline.shards.reader import PassageTargets, read_input_ids, read_targets, row_groups, shard_paths
 from pipeline.shards.writer import PassageRows, passage_table, write_shards
 from tests.tiny import train_byte_bpe
 
@@ -124,27 +120,3 @@ def test_input_ids_belong_to_their_passages(teacher: Path) -> None:
     tokenizer, ids = train_byte_bpe(), read_input_ids(teacher)
     assert set(ids) == set(range(FORGET + RETAIN))
     assert all(tokenizer.decode(tokens) == f"Town number {number} has a mill." for number, tokens in ids.items())
-
-
-def model_folder(folder: Path, weights: bytes = b"w", tokenizer: str = "{}") -> Path:
-    folder.mkdir()
-    (folder / "config.json").write_text("{}", encoding="utf-8")
-    (folder / "model.safetensors").write_bytes(weights)
-    (folder / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
-    return folder
-
-
-def test_only_the_model_of_the_shards_is_taken(tmp_path: Path) -> None:
-    model = model_folder(tmp_path / "model")
-    manifest = {
-        "format_version": FORMAT_VERSION,
-        "model_fingerprint": model_fingerprint(model),
-        "tokenizer_fingerprint": tokenizer_fingerprint(model),
-    }
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    check_same_model(tmp_path, model)
-    check_same_model(tmp_path, model_folder(tmp_path / "copy"))
-    with pytest.raises(InputError, match="another model than the one in"):
-        check_same_model(tmp_path, model_folder(tmp_path / "weights", weights=b"v"))
-    with pytest.raises(InputError, match="another tokenizer than the one in"):
-        check_same_model(tmp_path, model_folder(tmp_path / "tokenizer", tokenizer='{"a": 1}'))
