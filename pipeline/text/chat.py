@@ -28,15 +28,16 @@ def system_line(system_prompt: str) -> str:
 
 
 def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]]) -> str:
-    """A chat as the template writes it, with the model's next turn begun. Raises InputError when it refuses the turns."""
-    from jinja2 import TemplateError
-
+    """A chat as the template writes it, with the model's next turn begun. Raises InputError when the template raises."""
     try:
         return str(
             tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, strftime_now=_DAY.strftime)
         )
-    except TemplateError as error:
-        raise InputError(f"the chat template of the model refuses a chat ({error}); {NO_SYSTEM_PROMPT}") from None
+    except Exception as error:  # a template is a program of its own
+        reason = " ".join(str(error).split()) or type(error).__name__
+        has_system = any(message["role"] == "system" for message in messages)
+        cure = NO_SYSTEM_PROMPT if has_system else "give the model a chat_template.jinja that writes a user's turn."
+        raise InputError(f"the chat template of the model refuses a chat ({reason}); {cure}") from None
 
 
 def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str, system_prompt: str = "") -> str:

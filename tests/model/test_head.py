@@ -24,10 +24,9 @@ from transformers import (
     PreTrainedModel,
 )
 
-from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.transformers_engine import TransformersEngine
-from pipeline.model.head import Head, load_head
+from pipeline.model.head import Head, applies_plain_head, load_head, logit_change
 
 IDS = [3, 1, 4, 15, 9, 26, 5, 35, 8]
 SIZES: dict[str, Any] = {
@@ -111,15 +110,18 @@ def test_weights_under_names_that_only_loading_knows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "model"),
     [
-        ("final_logit_softcapping", lambda: Gemma2ForCausalLM(Gemma2Config(**SIZES, final_logit_softcapping=30.0))),
+        ("final_logit_softcapping", lambda: Gemma2ForCausalLM(Gemma2Config(**SIZES, final_logit_softcapping=0.1))),
         ("logit_scale", lambda: CohereForCausalLM(CohereConfig(**SIZES, logit_scale=0.0625))),
         ("logits_scaling", lambda: GraniteForCausalLM(GraniteConfig(**SIZES, logits_scaling=8.0))),
+        ("", lambda: Gemma2ForCausalLM(Gemma2Config(**SIZES, final_logit_softcapping=None))),
+        ("", lambda: GraniteForCausalLM(GraniteConfig(**SIZES, logits_scaling=1.0))),
+        *(("", lambda name=name: build(name)) for name in MODELS),
     ],
 )
-def test_model_that_changes_its_logits_after_the_head_is_refused(tmp_path: Path, key: str, model: Any) -> None:
-    model().save_pretrained(tmp_path)
-    with pytest.raises(InputError, match=rf"config\.json: {key} caps or scales the logits"):
-        load_head(tmp_path, "cpu")
+def test_change_of_the_logits_is_found_by_key_and_by_number(key: str, model: Any) -> None:
+    built = model().eval()
+    assert logit_change(built.config) == key
+    assert applies_plain_head(built) == (not key)
 
 
 @pytest.mark.parametrize(
