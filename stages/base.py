@@ -5,11 +5,14 @@ python -m stages.base
 
 import click
 
+from pipeline.core.hold import hold
+from pipeline.core.outputs import BASE_MODEL
+
 
 @click.command(help=__doc__)
+@hold(BASE_MODEL)
 def main() -> None:
     from pipeline.core.files import published_folder
-    from pipeline.core.outputs import BASE_MODEL
     from pipeline.core.params import read_section
     from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
     from pipeline.model.params import ModelParams

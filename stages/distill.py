@@ -5,19 +5,24 @@ python -m stages.distill
 
 import click
 
+from pipeline.core.hold import hold
+from pipeline.core.outputs import CURVE_FILE, STUDENT
+
 
 @click.command(help=__doc__)
+@hold(STUDENT, CURVE_FILE)
 def main() -> None:
     from pipeline.core.errors import keys_stand_in
-    from pipeline.core.files import published_folder
-    from pipeline.core.outputs import BASE_MODEL, CURVE_FILE, STUDENT, TEACHER
+    from pipeline.core.files import check_room, published_folder
+    from pipeline.core.outputs import BASE_MODEL, TEACHER
     from pipeline.core.params import PARAMS_FILE, read_section
     from pipeline.core.runtime import RuntimeParams
     from pipeline.distill.card import write_card
-    from pipeline.distill.objective import Distillation
+    from pipeline.distill.objective import Distillation, determined_by
     from pipeline.distill.params import DistillParams
     from pipeline.model.params import ModelParams
     from pipeline.shards.reader import open_shards
+    from pipeline.train.checkpoints import Checkpoints
     from pipeline.train.loop import epoch_mean, train, write_curve
     from pipeline.train.student import open_student
 
@@ -25,11 +30,14 @@ def main() -> None:
     manifest = open_shards(TEACHER, BASE_MODEL)
     with keys_stand_in(PARAMS_FILE):
         student = open_student(BASE_MODEL, params.precision, runtime, "distill.precision")
-    curve = train(student, Distillation(TEACHER, params), params, runtime, params.seed)
+    check_room(STUDENT, student.bytes)
+    checkpoints = Checkpoints(determined_by(manifest, params, runtime), runtime.checkpoint_steps)
+    curve = train(student, Distillation(TEACHER, params), params, runtime, params.seed, checkpoints)
     with published_folder(STUDENT) as folder:
         student.save(folder)
         write_card(folder, read_section(ModelParams, "model"), params, manifest, curve)
     write_curve(curve, CURVE_FILE)
+    checkpoints.remove()
     last = params.epochs - 1
     first_kl, last_kl = epoch_mean(curve, 0, "forget_kl"), epoch_mean(curve, last, "forget_kl")
     click.echo(f"{STUDENT}: {len(curve)} steps over {params.epochs} epochs")

@@ -5,10 +5,14 @@ python -m stages.elicit
 
 import click
 
+from pipeline.core.hold import hold
+from pipeline.core.outputs import ELICITED
+
 
 @click.command(help=__doc__)
+@hold(ELICITED)
 def main() -> None:
-    from pipeline.core.outputs import BASE_MODEL, ELICITED, PREPARED
+    from pipeline.core.outputs import BASE_MODEL, PREPARED
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams
     from pipeline.elicit.build import elicit_folder

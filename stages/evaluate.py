@@ -6,12 +6,16 @@ python -m stages.evaluate student
 
 import click
 
+from pipeline.core.hold import hold
+from pipeline.core.outputs import EVALUATION
+
 
 @click.command(help=__doc__)
 @click.argument("model", type=click.Choice(["base", "student"]))
+@hold(EVALUATION)
 def main(model: str) -> None:
     from pipeline.core.files import published_folder, read_text, write_json, write_text
-    from pipeline.core.outputs import BASE_MODEL, EVALUATION, PREPARED, STUDENT
+    from pipeline.core.outputs import BASE_MODEL, PREPARED, STUDENT
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams
     from pipeline.evaluate import results

@@ -5,11 +5,14 @@ python -m stages.prepare
 
 import click
 
+from pipeline.core.hold import hold
+from pipeline.core.outputs import PREPARED
+
 
 @click.command(help=__doc__)
+@hold(PREPARED)
 def main() -> None:
     from pipeline.core.errors import keys_stand_in
-    from pipeline.core.outputs import PREPARED
     from pipeline.core.params import PARAMS_FILE
     from pipeline.params import load_params
     from pipeline.prepare.build import prepare

@@ -5,10 +5,14 @@ python -m stages.teacher
 
 import click
 
+from pipeline.core.hold import hold
+from pipeline.core.outputs import TEACHER
+
 
 @click.command(help=__doc__)
+@hold(TEACHER)
 def main() -> None:
-    from pipeline.core.outputs import BASE_MODEL, ELICITED, PREPARED, TEACHER
+    from pipeline.core.outputs import BASE_MODEL, ELICITED, PREPARED
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams
     from pipeline.teacher.build import build_shards

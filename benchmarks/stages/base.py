@@ -13,13 +13,14 @@ from benchmarks.stages import BENCHMARK, Benchmark
 def main(benchmark: Benchmark) -> None:
     from pipeline.core.errors import InputError
     from pipeline.core.files import link_files, published_folder
+    from pipeline.core.hold import hold
     from pipeline.core.outputs import BASE_MODEL
     from pipeline.model.folder import model_fingerprint
 
     folders = benchmark.folders
     if not (BASE_MODEL / "config.json").exists():
         raise InputError(f"{BASE_MODEL} holds no model; make it first (dvc repro base).")
-    with published_folder(folders.base) as folder:
+    with hold(folders.base), published_folder(folders.base) as folder:
         link_files(BASE_MODEL, folder)
     click.echo(f"{folders.base}: {BASE_MODEL}, model {model_fingerprint(folders.base)[:12]}")
 

@@ -14,6 +14,7 @@ def main(benchmark: Benchmark) -> None:
     import shutil
 
     from pipeline.core.files import published_folder
+    from pipeline.core.hold import hold
     from pipeline.core.outputs import BASE_MODEL, ELICITED, check_folder
     from pipeline.elicit.build import elicit_folder
 
@@ -23,7 +24,7 @@ def main(benchmark: Benchmark) -> None:
             click.echo(line)
         return
     check_folder(ELICITED)
-    with published_folder(output) as folder:
+    with hold(output), published_folder(output) as folder:
         shutil.copytree(ELICITED, folder, dirs_exist_ok=True)
     click.echo(f"{output}: {ELICITED}")
 

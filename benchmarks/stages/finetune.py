@@ -16,6 +16,7 @@ def main(benchmark: Benchmark, part: str, seed: int) -> None:
     from benchmarks.tofu.rows import read_tofu_rows
     from pipeline.core.errors import InputError, keys_stand_in
     from pipeline.core.files import published_folder
+    from pipeline.core.hold import hold
     from pipeline.core.outputs import BASE_MODEL
 
     if not (benchmark.prepare and benchmark.finetune and benchmark.tofu):
@@ -27,7 +28,7 @@ def main(benchmark: Benchmark, part: str, seed: int) -> None:
 
         student, curve = finetune(BASE_MODEL, chats, benchmark.finetune, benchmark.runtime, seed)
     output = benchmark.folders.model(part, 0)
-    with published_folder(output) as folder:
+    with hold(output), published_folder(output) as folder:
         student.save(folder)
     click.echo(f"{output}: {len(chats)} rows, {len(curve)} steps")
     click.echo(f"loss {curve[0]['loss']:.3f} nats a token at the first step, {curve[-1]['loss']:.3f} at the last")

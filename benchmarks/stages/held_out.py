@@ -13,6 +13,7 @@ from benchmarks.stages import BENCHMARK, Benchmark
 def main(benchmark: Benchmark) -> None:
     from benchmarks.criteria.held_out import held_out_passages
     from pipeline.core.errors import InputError
+    from pipeline.core.hold import hold
     from pipeline.prepare.tables import read_question_rows
     from pipeline.teacher.build import build_shards
     from pipeline.text.names import read_names
@@ -30,7 +31,8 @@ def main(benchmark: Benchmark) -> None:
     # A method's teacher takes the first of a target's names, this one those after them.
     taught = max([benchmark.held_out.names, *(method.teacher.names for method in benchmark.methods.values() if method.teacher)])
     names = {target: drawn[taught:] for target, drawn in names.items() if target in targets}
-    manifest = build_shards(benchmark.folders.base, benchmark.held_out, benchmark.runtime, passages, names, output)
+    with hold(output):
+        manifest = build_shards(benchmark.folders.base, benchmark.held_out, benchmark.runtime, passages, names, output)
     click.echo(f"{output}: {manifest['positions']} positions of {manifest['passages']} held-out texts")
     click.echo(f"mean entropy {manifest['mean_entropy_nats']:.2f} nats, mean tail {manifest['mean_tail']:.1%}")
 

@@ -16,12 +16,13 @@ def main(benchmark: Benchmark) -> None:
     from benchmarks.tofu.rows import read_tofu_rows, retain_passages
     from pipeline.core.errors import InputError, keys_stand_in
     from pipeline.core.files import published_folder
+    from pipeline.core.hold import hold
     from pipeline.core.outputs import PREPARED, check_folder
     from pipeline.prepare.build import prepare
 
     if benchmark.prepare is None:
         check_folder(PREPARED)
-        with published_folder(benchmark.folders.prepared) as folder:
+        with hold(benchmark.folders.prepared), published_folder(benchmark.folders.prepared) as folder:
             shutil.copytree(PREPARED, folder, dirs_exist_ok=True)
         return click.echo(f"{benchmark.folders.prepared}: {PREPARED}")
     if benchmark.tofu and benchmark.prepare.retain_limit:

@@ -16,6 +16,7 @@ def main(benchmark: Benchmark, method: str) -> None:
 
     from pipeline.core.errors import InputError
     from pipeline.core.files import published_folder
+    from pipeline.core.hold import hold
     from pipeline.core.outputs import TEACHER, read_json_object
     from pipeline.shards.schema import MANIFEST
     from pipeline.teacher.build import build_shards
@@ -28,10 +29,13 @@ def main(benchmark: Benchmark, method: str) -> None:
         raise InputError(f"{folders.params}: methods.{method} has no section distill, so it learns from no shards.")
     if params.teacher:
         passages = PassageSource(params.teacher, folders.prepared, folders.elicited)
-        manifest = build_shards(folders.base, params.teacher, benchmark.runtime, passages, read_names(folders.prepared), output)
+        with hold(output):
+            manifest = build_shards(
+                folders.base, params.teacher, benchmark.runtime, passages, read_names(folders.prepared), output
+            )
     else:
         manifest = read_json_object(TEACHER / MANIFEST)
-        with published_folder(output) as folder:
+        with hold(output), published_folder(output) as folder:
             shutil.copytree(TEACHER, folder, dirs_exist_ok=True)
     click.echo(
         f"{output}: {manifest['positions']} positions of {manifest['passages']} passages, {manifest['trained_share']:.1%}"

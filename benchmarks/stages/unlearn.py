@@ -16,6 +16,7 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
     from benchmarks.methods.unlearn import Task, unlearn
     from pipeline.core.errors import keys_stand_in
     from pipeline.core.files import published_folder
+    from pipeline.core.hold import hold
     from pipeline.prepare.tables import read_targets_table
     from pipeline.teacher.params import TeacherParams
     from pipeline.teacher.passages import PassageSource
@@ -27,7 +28,7 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
     passages = PassageSource(TeacherParams(), folders.prepared, folders.elicited)
     task = Task(folders.base, targets, list(passages), shards, benchmark.runtime, seed)
     output = folders.model(method, seed)
-    with keys_stand_in(folders.params), published_folder(output) as folder:
+    with keys_stand_in(folders.params), hold(output), published_folder(output) as folder:
         curve = unlearn(params, task, folder)
     write_curve(curve, folders.run(method, seed) / "curve.csv")
     click.echo(f"{output}: {method}, seed {seed}, {len(curve)} steps")

@@ -11,7 +11,8 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +46,16 @@ def room_on_disk(path: Path) -> Iterator[None]:
         if number not in _NO_ROOM:
             raise
         raise InputError(
-            f"{path}: no room to write it ({os.strerror(number)}); free some disk space and run the stage again, "
-            "finished parts are kept."
+            f"{path}: no room to write it ({os.strerror(number)}); what stood there stands. Free some disk space and run the "
+            "stage again."
         ) from None
 
 
 @contextmanager
 def published_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``target``; it takes ``target``'s place when the block ends well, else it is removed."""
-    fresh = target.with_name(f".{target.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    recover(target)
+    fresh, old = _beside(target)
     fresh.mkdir(parents=True)
     try:
         with room_on_disk(target):
@@ -62,12 +63,34 @@ def published_folder(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.rename(old)
     fresh.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(target: Path) -> None:
+    """Put right what a kill left of a published folder: the old one back in its place, what was unfinished out of the way."""
+    fresh, old = _beside(target)
+    if old.exists() and not target.exists():
+        old.rename(target)
+    for left in (fresh, old):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _beside(target: Path) -> tuple[Path, Path]:
+    """Where a folder waits before it takes the place of ``target``, and where the old one goes meanwhile."""
+    return target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")
+
+
+def check_room(path: Path, needed: float) -> None:
+    """Raise InputError unless the disk of ``path`` has ``needed`` bytes left."""
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    free = shutil.disk_usage(parent).free
+    if free < needed:
+        raise InputError(
+            f"{path}: about {needed / 2**20:.0f} MiB will be written, and {free / 2**20:.0f} are free; free some disk space."
+        )
 
 
 @contextmanager
@@ -130,3 +153,12 @@ def json_fingerprint(value: Any) -> str:
     """Hash of a JSON-like value; the order of an object's keys does not matter."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def package_versions(*packages: str) -> dict[str, str]:
+    """Versions of those of ``packages`` that are installed: they determine a result's last bits."""
+    versions = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions

@@ -18,6 +18,7 @@ class RuntimeParams(Section):
     gpu_memory_utilization: float = Field(0.85, gt=0, le=1)  # vLLM on CUDA
     micro_batch_tokens: int = Field(1536, ge=1)  # training and the transformers engine: padded tokens a forward
     logit_chunk: int = Field(512, ge=1)  # training: positions whose logits exist at once
+    checkpoint_steps: int = Field(100, ge=0)  # distill: steps after which a killed run can go on; 0 writes no checkpoint
     gradient_checkpointing: bool = False  # training: compute a layer's activations again on the way back, not keep them
 
 

@@ -7,15 +7,17 @@ gives the same steps. Shapes: T trained positions of a micro-batch, V vocabulary
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pipeline import distill, shards, train
 from pipeline.core.batching import batches
 from pipeline.core.errors import InputError
+from pipeline.core.files import files_fingerprint, package_versions
 from pipeline.core.outputs import read_parquet
-from pipeline.core.runtime import RuntimeParams
+from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.distill.loss import bucketed_kl
 from pipeline.distill.params import DistillParams
 from pipeline.shards.reader import PassageTargets, read_input_ids, read_targets, row_groups
@@ -67,6 +69,19 @@ def stream_steps(teacher: Path, params: DistillParams, epoch: int) -> Iterator[l
     passages = stream_passages(teacher, params, epoch)
     while step := list(islice(passages, params.passages_per_step)):
         yield step
+
+
+def determined_by(manifest: Mapping[str, Any], params: DistillParams, runtime: RuntimeParams) -> dict[str, Any]:
+    """All that decides the weights distillation ends with, to the last bit: shards, parameters, batches, code, versions."""
+    batches = {"device", "micro_batch_tokens", "logit_chunk", "gradient_checkpointing"}
+    return {
+        "shards": manifest["fingerprint"],
+        "params": params.model_dump(),
+        "runtime": runtime.model_dump(include=batches),
+        "device": pick_device(runtime.device),
+        "code": [files_fingerprint(Path(str(room.__file__)).parent, ("*.py",)) for room in (distill, shards, train)],
+        "versions": package_versions("transformers", "torch", "torchao", "numpy"),
+    }
 
 
 class Distillation:

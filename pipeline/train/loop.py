@@ -8,6 +8,7 @@ only, so no NaN is ever saved; what they say may well be nonsense, which is then
 import math
 import statistics
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +18,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import write_text
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams
+from pipeline.train.checkpoints import Checkpoints
 from pipeline.train.optimizer import Optimizer
 from pipeline.train.params import TrainParams
 from pipeline.train.student import Student
@@ -48,22 +50,36 @@ class Objective(Protocol[Item]):
         ...
 
 
-def train(student: Student, objective: Objective[Any], params: TrainParams, runtime: RuntimeParams, seed: int) -> Curve:
+def train(
+    student: Student,
+    objective: Objective[Any],
+    params: TrainParams,
+    runtime: RuntimeParams,
+    seed: int,
+    checkpoints: Checkpoints | None = None,
+) -> Curve:
     """Train ``student`` in place and return the curve: a row an optimizer step, fewer where training had to stop.
 
     A row holds step, epoch, learning_rate, grad_norm (before clipping) and the objective's losses before the step is made.
-    The same seed gives the same curve. Raises InputError as ``objective`` does, and when the first loss is not finite.
+    The same seed gives the same curve, also where it goes on from the last of ``checkpoints``. Raises InputError as
+    ``objective`` does, and when the first loss is not finite.
     """
     import torch
 
     torch.manual_seed(seed)
     objective.start(student, runtime)
-    steps = objective.steps_of_epoch() * params.epochs
+    steps_of_epoch = objective.steps_of_epoch()
+    steps = steps_of_epoch * params.epochs
     optimizer = Optimizer(student, params, steps)
     curve: Curve = []
+    if checkpoints:
+        checkpoints.check_room(student, steps)
+        curve = checkpoints.load(student, optimizer)
+    made = len(curve)
     with progress_bar(steps, "step", objective.name) as bar:
+        bar.update(made)
         for epoch in range(params.epochs):
-            for step in objective.steps(epoch):
+            for step in islice(objective.steps(epoch), max(made - epoch * steps_of_epoch, 0), None):
                 losses = objective.accumulate(student, step, runtime)
                 norm = optimizer.clip()
                 if not all(map(math.isfinite, (norm, *losses.values()))):
@@ -73,6 +89,8 @@ def train(student: Student, objective: Objective[Any], params: TrainParams, runt
                 optimizer.step()
                 bar.update(1)
                 bar.set_postfix({key: f"{value:.3f}" for key, value in losses.items()})
+                if checkpoints:
+                    checkpoints.save(student, optimizer, curve)
     return curve
 
 

@@ -77,3 +77,12 @@ class Optimizer:
             self._adamw.step()
         self._adamw.zero_grad(set_to_none=True)
         self._schedule.step()
+
+    def state(self) -> dict[str, Any]:
+        """What ``restore`` takes."""
+        return {"adamw": self._adamw.state_dict(), "schedule": self._schedule.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where the optimizer was that ``state`` is of."""
+        self._adamw.load_state_dict(state["adamw"])
+        self._schedule.load_state_dict(state["schedule"])

@@ -72,6 +72,11 @@ class Student:
         body = getattr(self.model, self.model.base_model_prefix)
         return body(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False).last_hidden_state
 
+    @property
+    def bytes(self) -> int:
+        """What its weights take, in memory and on disk."""
+        return sum(weight.nbytes for weight in self.model.parameters())
+
     def check_fits(self, longest: int, advice: str) -> None:
         """Raise InputError with ``advice`` when a text of ``longest`` tokens exceeds the model's context."""
         context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)

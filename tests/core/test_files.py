@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.files import published_folder
+from pipeline.core.errors import InputError
+from pipeline.core.files import check_room, published_folder
 from tests.project import ROOT
 
 SAVE_WITHOUT_ROOM = """
 import resource, sys
 from pathlib import Path
 from pipeline.train.student import Student
-from pipeline.core.files import published_folder
+from pipeline.core.errors import InputError
+from pipeline.core.files import check_room, published_folder
 student = Student(Path(sys.argv[1]), "cpu")
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 with published_folder(Path(sys.argv[2])) as folder:
@@ -41,3 +43,9 @@ def test_a_failing_writer_leaves_the_old_folder(tmp_path: Path) -> None:
         (folder / "b").write_text(str(1 / 0))
     assert [path.name for path in target.iterdir()] == ["a"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_disk_that_is_too_small_is_told_beforehand(tmp_path: Path) -> None:
+    check_room(tmp_path / "not/yet/there", 1000)
+    with pytest.raises(InputError, match=r"there: about \d+ MiB will be written, and \d+ are free"):
+        check_room(tmp_path / "not/yet/there", 1e18)

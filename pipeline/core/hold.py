@@ -1,0 +1,102 @@
+"""A stage's hold on what it writes, from its first second to its last: one run at a time, on a disk that takes it.
+
+What would else come out after hours is told at once: another run of the stage, a folder that can't be written. A signal ends
+the stage with one line, and what a kill left between two renames is put right before anything reads it.
+"""
+
+import ctypes
+import hashlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import click
+
+from pipeline.core.errors import InputError
+from pipeline.core.files import recover, work_folder, write_text
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Stopped(click.ClickException):
+    """A stage that a signal ended."""
+
+    def __init__(self, number: int, outputs: tuple[Path, ...]) -> None:
+        left = " and ".join(map(str, outputs))
+        super().__init__(f"stopped by {signal.Signals(number).name}; {left} as before, run the same again to go on.")
+        self.exit_code = 128 + number  # type: ignore[misc]  # as shells have it
+
+
+@contextmanager
+def hold(*outputs: Path) -> Iterator[None]:
+    """Hold ``outputs``, files or folders, while the block makes them; also a decorator of a stage's command.
+
+    Raises InputError when another run holds one, or when one can't be written; SIGTERM and SIGINT end the block with Stopped.
+    """
+    for output in outputs:
+        check_writable(output)
+    check_writable(work_folder() / "locks")
+    with ExitStack() as locks, _signals_told(outputs):
+        for output in outputs:
+            locks.enter_context(_locked(output))
+            recover(output)
+        yield
+
+
+def check_writable(output: Path) -> None:
+    """Raise InputError unless ``output`` can be put in its place."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{output} can't be written ({error.strerror}: {error.filename or output.parent}); give write access to its folder."
+        ) from None
+
+
+@contextmanager
+def _locked(output: Path) -> Iterator[None]:
+    """Keep other runs from ``output``: the system frees the lock of a process that dies."""
+    from filelock import FileLock, Timeout
+
+    place = hashlib.sha256(str(output.absolute()).encode()).hexdigest()[:8]
+    path = work_folder() / "locks" / f"{output.name}-{place}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    owner = path.with_suffix(".owner")
+    try:
+        with FileLock(path, timeout=0):
+            write_text(owner, f"process {os.getpid()} ({' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])[:80]})")
+            yield
+    except Timeout:
+        whose = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
+        raise InputError(f"{output} is being made by {whose}; wait for it, or stop it.") from None
+
+
+@contextmanager
+def _signals_told(outputs: tuple[Path, ...]) -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into Stopped; under DVC, the end of DVC is a SIGTERM too, so that nothing runs on alone."""
+    received = []
+
+    def stop(number: int, _frame: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt  # which no library takes for an error of its own
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if "DVC_STAGE" in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped(received[0] if received else signal.SIGINT, outputs) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
