@@ -13,7 +13,7 @@ def main() -> None:
     from pipeline.core.outputs import BASE_MODEL, CURVE_FILE, STUDENT, TEACHER
     from pipeline.core.params import PARAMS_FILE, read_section
     from pipeline.core.runtime import RuntimeParams
-    from pipeline.distill.card import write_card
+    from pipeline.distill.card import training_facts, write_card
     from pipeline.distill.objective import Distillation
     from pipeline.distill.params import DistillParams
     from pipeline.model.params import ModelParams
@@ -28,7 +28,8 @@ def main() -> None:
     curve = train(student, Distillation(TEACHER, params), params, runtime, params.seed)
     with published_folder(STUDENT) as folder:
         student.save(folder)
-        write_card(folder, read_section(ModelParams, "model"), params, read_manifest(TEACHER), curve)
+        facts = training_facts(folder, read_section(ModelParams, "model"), params, read_manifest(TEACHER), curve)
+        write_card(folder, facts)
     write_curve(curve, CURVE_FILE)
     last = params.epochs - 1
     first_kl, last_kl = epoch_mean(curve, 0, "forget_kl"), epoch_mean(curve, last, "forget_kl")
