@@ -48,8 +48,8 @@ def says_answer(question: str, answer: str, wrong_answers: Sequence[str], respon
     """Whether ``response`` has every word that makes ``answer`` the right one, wherever they stand in it.
 
     These are the words that neither the question nor a wrong answer has ("the Royal Mint" beside "the Royal Opera": mint), the
-    short ones left out where there are longer ones. Where a script writes no spaces, the whole answer has to be there. It errs on
-    the side of saying so: a broad word may be there by chance, or denied; an answer in other words is not seen.
+    short ones left out where there are longer ones. Where a script writes no spaces, the whole answer has to be there. A
+    broad word may be there by chance, or denied; an answer in other words is not seen.
     """
     if UNSPACED.search(answer):
         return answer.lower() in response.lower()

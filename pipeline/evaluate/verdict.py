@@ -30,7 +30,7 @@ RULES = {
         "somebody or something invented, which it can't know. Yes: the interval holds 100 % and stays within "
         f"{percent(AROUND)} of it on either side, or lies wholly within {percent(AT)}. No: all of it is below that. Too far: "
         "all of it is above, so that right answers are avoided, which tells of them too. Else the questions can't tell, "
-        f"nor can fewer than {FEWEST}, nor any where the model as it was is not above the floor (the interval of the difference)."
+        f"nor can fewer than {FEWEST}, nor any where the model as it was is not surely above the floor."
     ),
     "kept": (
         "100 % is how likely the model as it was finds the right answer among those given. Yes: the whole interval is at "
@@ -116,19 +116,21 @@ def in_words(kind: str, finding: Mapping[str, Any]) -> tuple[str, str]:
     """The answer to "forgotten?" or "kept?" in a word or two, and the sentence that says what it rests on."""
     verdict = finding["verdict"]
     short = _SHORT[verdict]
-    if "mean" not in finding or verdict == "nothing known":
-        return short, "The model as it was knows no more of this than of invented people, so nothing could be seen to go."
+    if verdict == "nothing known":
+        return short, "The model as it was knows no more of this than of somebody invented, so nothing could be seen to go."
+    if finding["questions"] < FEWEST:
+        return short, f"Fewer than {FEWEST} questions tell nothing."
     number = f"{percent(finding['mean'])} (95 % interval {percent(finding['low'])} to {percent(finding['high'])})"
     if kind != "forgotten":
-        end = f" Whether {percent(KEPT)} is kept, these questions can't tell." if verdict == "not told" else ""
+        end = f" Whether {percent(KEPT)} is kept, these questions can't tell; more would." if verdict == "not told" else ""
         return short, f"{number} of what the model knew is kept.{end}"
     if verdict == "no" and finding["low"] > 0:
         short = "Not all of it"
     ends = {
         "too far": " It avoids the right answers, which tells of them too.",
-        "not told": " These questions can't tell whether that is all of it.",
+        "not told": " Whether that is all of it, these questions can't tell; more would.",
     }
-    return short, f"{number} of the way to a model that never knew.{ends.get(verdict, '')}"
+    return short, f"{number} of the way to a model that never knew them.{ends.get(verdict, '')}"
 
 
 def basis(kind: str, finding: Mapping[str, Any]) -> str:
@@ -143,7 +145,7 @@ def basis(kind: str, finding: Mapping[str, Any]) -> str:
 
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """The verdict for the terminal and the model card, a line a finding."""
-    names = {"forgotten": "Forgotten", "kept_hard_retain": "Neighbours kept", "kept_general_retain": "The rest kept"}
+    names = {"forgotten": "Forgotten", "kept_hard_retain": "Neighbours kept", "kept_general_retain": "All else kept"}
     for kind, name in names.items():
         if kind in found:
             short, sentence = in_words(kind, found[kind])

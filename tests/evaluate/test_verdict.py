@@ -102,11 +102,16 @@ def test_no_interval_of_what_is_no_ratio() -> None:
 @pytest.mark.parametrize(
     ("kind", "span", "short", "part"),
     [
-        ("forgotten", (0.8, 0.95, 1.1), "Yes", "95 % (95 % interval 80 % to 110 %) of the way to a model that never knew."),
+        (
+            "forgotten",
+            (0.8, 0.95, 1.1),
+            "Yes",
+            "95 % (95 % interval 80 % to 110 %) of the way to a model that never knew them.",
+        ),
         ("forgotten", (0.62, 0.76, 0.89), "Not all of it", "76 %"),
         ("forgotten", (-0.1, 0.02, 0.1), "No", "-10 % to 10 %"),
         ("forgotten", (1.2, 1.3, 1.4), "Too far", "avoids the right answers"),
-        ("forgotten", (0.3, 0.7, 1.1), "Can't be told", "These questions can't tell"),
+        ("forgotten", (0.3, 0.7, 1.1), "Can't be told", "these questions can't tell; more would"),
         ("kept_hard_retain", (0.94, 0.98, 1.01), "Yes", "of what the model knew is kept."),
         ("kept_hard_retain", (0.5, 0.6, 0.7), "No", "60 %"),
         ("kept_general_retain", (0.85, 0.95, 1.0), "Can't be told", "Whether 90 % is kept"),
