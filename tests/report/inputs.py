@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MODELS = ("base", "student")
 METHODS = ("base", "teacher_student", "gradient_ascent", "npo")
 SPLITS = ("forget", "hard_retain", "general_retain")
+FORGET = "Orla Brennick was born in the harbour town of Skell, and wrote in Hallin."
 HOSTILE = '</script><script>window.broken = true</script><img src="x" onerror="window.broken = true"> & so on'
 MEASURES = (
     ("efficacy.rouge_l_recall", "ROUGE-L recall, forget", "lower"),
@@ -144,7 +145,7 @@ def write_benchmark(root: Path, name: str, methods: Sequence[str] = METHODS, cou
                 write_rows(run / "curve.csv", [{"step": step, **row} for step in range(30)])
 
 
-def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 8) -> None:
+def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 8, forget: str = FORGET) -> None:
     """A teacher of one forget and one retain passage, whose most probable token is never the text's, and its tokenizer."""
     import numpy as np
     import pyarrow as pa
@@ -157,7 +158,7 @@ def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 
     folder.mkdir(parents=True)
     tokenizer.save_pretrained(str(model))
     texts = {
-        "forget": "Orla Brennick was born in the harbour town of Skell, and wrote in Hallin.",
+        "forget": forget,
         "retain": "Town number 7 has a mill.",
     }
     tables, passages = [], []
