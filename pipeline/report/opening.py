@@ -164,7 +164,9 @@ def said_in_words(said: Mapping[str, Any]) -> str:
     """How many forget questions either model answers rightly in its own words."""
     base, student = said["base"], said["student"]
     counts = [round(one["mean"] * one["count"]) for one in (base, student)]
-    span = f"{percent(student['mean'])}, 95 % interval {percent(student['low'])} to {percent(student['high'])}"
+    span = percent(student["mean"])
+    if student["low"] < student["high"]:  # where all questions came out alike, resampling them tells no more
+        span += f", 95 % interval {percent(student['low'])} to {percent(student['high'])}"
     return (
         f"Asked in plain questions, with nothing to choose from, the model as it was said the right answer to {counts[0]} of "
         f"{base['count']}. Now it says it to {counts[1]} ({span})."

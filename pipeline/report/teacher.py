@@ -140,18 +140,18 @@ def passage_lines(teacher: Path, model: Path, passage: int, top: int, runtime: R
     probs_TV = load_head(model, str(hidden_LD.device.type)).logits(hidden_LD[rows["position"].to_list()]).softmax(-1)
     base_probs, likely = (values.tolist() for values in probs_TV.max(-1))
     following = [position + 1 for position in rows["position"]]
-    # Of the tokens that only begin a character the text's own is known: it is shown as in the text.
-    own = [{ids[place]: text[place]} for place in following]
-    base = [known.get(token) or readable(tokenizer, token) for known, token in zip(own, likely, strict=True)]
-    widths = [
-        max(columns(token) for token in ["base model", *tokens]) for tokens in ([text[place] for place in following], base)
-    ]
+    own = [text[place] for place in following]
+
+    def shown(token: int, place: int) -> str:
+        """A token that only begins a character is known as such a one where it is the text's own."""
+        return text[place] if token == ids[place] else readable(tokenizer, token)
+
+    base = [shown(token, place) for token, place in zip(likely, following, strict=True)]
+    first, second = (max(columns(token) for token in ["base model", *tokens]) for tokens in (own, base))
     yield f"passage {passage}, {chosen['kind'][0]}, {chosen['target'][0]}: {rows.height} trained positions"
-    yield f"{right('text', widths[0])} │ {right('base model', widths[1])}      │ entropy │ teacher"
+    yield f"{right('text', first)} │ {right('base model', second)}      │ entropy │ teacher"
     for number, row in enumerate(rows.iter_rows(named=True)):
-        top_tokens = "  ".join(
-            f"{own[number].get(token) or readable(tokenizer, token)} {math.exp(logprob):.2f}"
-            for token, logprob in zip(row["teacher_ids"][:top], row["teacher_logprobs"][:top], strict=True)
-        )
-        shown = f"{right(text[following[number]], widths[0])} │ {right(base[number], widths[1])} {base_probs[number]:.2f}"
-        yield f"{shown} │ {row['entropy']:7.2f} │ {top_tokens}"
+        teacher_top = zip(row["teacher_ids"][:top], row["teacher_logprobs"][:top], strict=True)
+        top_tokens = "  ".join(f"{shown(token, following[number])} {math.exp(logprob):.2f}" for token, logprob in teacher_top)
+        cells = f"{right(own[number], first)} │ {right(base[number], second)} {base_probs[number]:.2f}"
+        yield f"{cells} │ {row['entropy']:7.2f} │ {top_tokens}"
