@@ -17,7 +17,7 @@ def main() -> None:
     from pipeline.core.outputs import BASE_MODEL, TEACHER
     from pipeline.core.params import PARAMS_FILE, read_section
     from pipeline.core.runtime import RuntimeParams
-    from pipeline.distill.card import write_card
+    from pipeline.distill.card import training_facts, write_card
     from pipeline.distill.objective import Distillation, determined_by
     from pipeline.distill.params import DistillParams
     from pipeline.model.params import ModelParams
@@ -35,7 +35,7 @@ def main() -> None:
     curve = train(student, Distillation(TEACHER, params), params, runtime, params.seed, checkpoints)
     with published_folder(STUDENT) as folder:
         student.save(folder)
-        write_card(folder, read_section(ModelParams, "model"), params, manifest, curve)
+        write_card(folder, training_facts(folder, read_section(ModelParams, "model"), params, manifest, curve))
     write_curve(curve, CURVE_FILE)
     checkpoints.remove()
     last = params.epochs - 1

@@ -14,13 +14,15 @@ from pipeline.core.outputs import EVALUATION
 @click.argument("model", type=click.Choice(["base", "student"]))
 @hold(EVALUATION)
 def main(model: str) -> None:
-    from pipeline.core.files import published_folder, read_text, write_json, write_text
+    from pipeline.core.files import json_fingerprint, published_folder, read_text, write_json, write_text
     from pipeline.core.outputs import BASE_MODEL, PREPARED, STUDENT
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams
     from pipeline.evaluate import results
     from pipeline.evaluate.ask import ask
     from pipeline.evaluate.params import EvaluateParams
+    from pipeline.evaluate.verdict import findings, lines, ratios
+    from pipeline.model.folder import model_fingerprint
     from pipeline.prepare.tables import read_question_rows
     from pipeline.text.names import read_names
 
@@ -32,16 +34,23 @@ def main(model: str) -> None:
     folder = BASE_MODEL if is_base else STUDENT
     rows = ask(folder, questions, read_names(PREPARED), params, runtime, with_floor=is_base)
     metrics = results.split_metrics(rows, params)
-    few = {}
     if not is_base:
-        few = results.summary(base_metrics, metrics) | results.ratio_intervals(base_rows, rows, params)
+        found = findings(base_rows, rows, params)
+        few = results.summary(base_metrics, metrics) | ratios(found)
+    made_from = {
+        "model_fingerprint": model_fingerprint(folder),
+        "questions_fingerprint": json_fingerprint(questions),
+        "settings": params.model_dump(),
+    }
     output = EVALUATION / model
     with published_folder(output) as fresh:
         results.write_answers(fresh / "answers.parquet", rows)
         write_json(fresh / "metrics.json", metrics)
+        write_json(fresh / "manifest.json", made_from)
         if not is_base:
             card = read_text(STUDENT / "README.md", "it by dvc repro distill")
-            write_text(fresh / "README.md", results.with_metrics(card, few))
+            write_json(fresh / "verdict.json", found)
+            write_text(fresh / "README.md", results.with_metrics(card, few, found))
     if is_base:
         for split, measures in metrics.items():
             probability, floor = measures.get("probability"), measures.get("floor_probability")
@@ -50,6 +59,7 @@ def main(model: str) -> None:
         return click.echo(f"{output}: answers.parquet, metrics.json")
     write_json(EVALUATION / "metrics.json", {**few, **results.side_by_side(base_metrics, metrics)})
     click.echo("\n".join([*results.sample_answers(base_rows, rows), "", *results.before_after(base_metrics, metrics, few), ""]))
+    click.echo("\n".join([*lines(found), ""]))
     click.echo(f"{output}: answers.parquet, README.md; {EVALUATION}/metrics.json")
     click.echo(", ".join(f"{key} {value}" for key, value in few.items() if not key.endswith(("_low", "_high"))))
 

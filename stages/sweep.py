@@ -1,8 +1,8 @@
-"""Gather DVC's finished experiments over one parameter into a table that dvc.yaml draws.
+"""Gather DVC's finished experiments over one parameter into a table.
 
 python -m stages.sweep teacher.names --prefix names-
 
-The table goes to docs/KEY_sweep.csv, KEY being the parameter without its section; dvc.yaml draws that of names.
+The table goes to evaluation/KEY_sweep.csv, KEY being the parameter without its section; the report draws that of names.
 """
 
 from pathlib import Path
@@ -15,10 +15,11 @@ import click
 @click.option("--prefix", default="", help="Only experiments whose name begins so.")
 @click.option("--output", help="Another file.", type=click.Path(path_type=Path, dir_okay=False))
 def main(parameter: str, prefix: str, output: Path | None) -> None:
+    from pipeline.core.outputs import EVALUATION
     from pipeline.report.curves import finished_experiments, sweep_rows
     from pipeline.train.loop import write_curve
 
-    output = output or Path("docs") / f"{parameter.rpartition('.')[2]}_sweep.csv"
+    output = output or EVALUATION / f"{parameter.rpartition('.')[2]}_sweep.csv"
     rows = sweep_rows(finished_experiments(prefix), parameter)
     write_curve(rows, output)
     for row in rows:

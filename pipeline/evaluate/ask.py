@@ -16,7 +16,7 @@ from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.engine import Engine
 from pipeline.engines.open import open_engine
 from pipeline.evaluate.params import EvaluateParams
-from pipeline.evaluate.text_measures import rouge_l_recall, self_consistency, stand_in_pattern
+from pipeline.evaluate.text_measures import rouge_l_recall, says_answer, self_consistency, stand_in_pattern
 from pipeline.text.chat import answer_text, answer_tokens, question_prefix
 from pipeline.text.names import CounterfactualName
 from pipeline.text.repetition import distinct_4grams
@@ -58,10 +58,11 @@ def ask(
 ) -> list[dict[str, Any]]:
     """Each of ``questions`` (rows of questions.parquet) with what the model in ``model`` makes of it.
 
-    Adds: response (greedy), rouge_l_recall (of the answer in the response), distinct_4grams, names_stand_in; probability and
-    correct where there are wrong answers; paraphrased_probability where there is a paraphrase too; floor_probability on
-    forget questions when ``with_floor`` (the mean over counterfactual names); self_consistency on forget questions, and
-    floor_consistency (of the question about somebody invented) when ``with_floor``. What does not apply is null.
+    Adds: response (greedy), rouge_l_recall (of the answer in the response), answer_said (whether the response has it, see
+    says_answer), distinct_4grams, names_stand_in; probability and correct where there are wrong answers;
+    paraphrased_probability where there is a paraphrase too; floor_probability on forget questions when ``with_floor`` (the
+    mean over counterfactual names); self_consistency on forget questions, and floor_consistency (of the question about
+    somebody invented) when ``with_floor``. What does not apply is null.
     """
     tokenizer = load_tokenizer(model)
 
@@ -115,6 +116,7 @@ def ask(
             **question,
             "response": response,
             "rouge_l_recall": rouge_l_recall(question["answer"], response),
+            "answer_said": says_answer(question["question"], question["answer"], question["wrong_answers"] or (), response),
             "distinct_4grams": distinct_4grams(response),
             "names_stand_in": bool(stand_ins.search(response)),
         }

@@ -9,13 +9,15 @@ from typing import Any
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import command_for, read_json_object, read_parquet, write_parquet
 from pipeline.evaluate.params import EvaluateParams
-from pipeline.evaluate.statistics import estimate, forgotten, kept, mean_with_interval, resampled_mean, resamples
+from pipeline.evaluate.statistics import mean_with_interval
+from pipeline.evaluate.verdict import RULES, lines
 from pipeline.prepare.tables import SPLITS
 
 _MEASURES = {  # with what the terminal calls them; the base alone has floors
     "probability": "probability of the right answer",
     "paraphrased_probability": "  the question in other words",
     "accuracy": "right answer on top",
+    "answer_said": "right answer in its own words",
     "rouge_l_recall": "ROUGE-L recall",
     "distinct_4grams": "distinct 4-grams",
     "floor_probability": "floor (names the model never met)",
@@ -30,7 +32,7 @@ _MEANINGS = {
     "distinct_4grams": "variety of wording over the base's",
     "names_stand_in": "answers that hold a counterfactual name, 0 is right",
 }
-_TRUTHS = ("names_stand_in", "correct", "unavailable")
+_TRUTHS = ("names_stand_in", "correct", "answer_said", "unavailable")
 # How the names of texts end; other columns are numbers.
 _TEXTS = ("split", "target", "question", "answer", "response", "type", "neighbour")
 _WIDTH = 150  # of an answer on the terminal, characters
@@ -108,28 +110,6 @@ def summary(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[str, fl
     return result
 
 
-def ratio_intervals(
-    base: Sequence[Mapping[str, Any]], student: Sequence[Mapping[str, Any]], params: EvaluateParams
-) -> dict[str, float]:
-    """{"forgotten_low", "forgotten_high", "kept_hard_retain_low", ...}: 95 % intervals of these ratios of ``summary``.
-
-    From the answers of both models, which are resampled together, a question with all that was measured of it.
-    """
-    ratios = {}
-    for split in SPLITS:
-        if not (places := [place for place, row in enumerate(base) if row["split"] == split]):
-            continue
-        counts = resamples([base[place]["target"] for place in places], params.bootstrap_samples, params.seed)
-        columns = (student, "probability"), (base, "probability"), (base, "floor_probability")
-        after, before, floor = (resampled_mean([[rows[place][column] for place in places]], counts) for rows, column in columns)
-        if split == "forget":
-            ratios["forgotten"] = forgotten(after, before, floor)
-        else:
-            ratios[f"kept_{split}"] = kept(after, before)
-    known = {key: estimate(ratio) for key, ratio in ratios.items() if ratio[0] == ratio[0]}
-    return {f"{key}_{end}": round(found[end], 4) for key, found in known.items() for end in ("low", "high")}
-
-
 def side_by_side(base: Mapping[str, Any], student: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
     """{split: {measure: {"base": mean, "student": mean}}}, and the floor beside the base on forget questions."""
     models = {"base": base, "student": student}
@@ -175,8 +155,11 @@ def sample_answers(base: Sequence[Mapping[str, Any]], student: Sequence[Mapping[
                 yield f"  {who} {text if len(text) <= _WIDTH else text[: _WIDTH - 1] + '…'}"
 
 
-def with_metrics(card: str, summary: Mapping[str, float]) -> str:
-    """``card`` with the numbers of ``summary`` in its metadata and before its limits, to be published in its place."""
+def with_metrics(card: str, summary: Mapping[str, float], found: Mapping[str, Any]) -> str:
+    """``card`` with the verdict ``found`` and the numbers of ``summary`` before its limits, and these in its metadata too.
+
+    To be published in its place.
+    """
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
     shown = {key: value for key, value in summary.items() if key in _MEANINGS}
@@ -195,6 +178,18 @@ def with_metrics(card: str, summary: Mapping[str, float]) -> str:
     metadata = ModelCardData(**document.data.to_dict(), model_name="student", eval_results=results).to_yaml().strip()
     spans = {key: f" [{summary[f'{key}_low']}, {summary[f'{key}_high']}]" for key in shown if f"{key}_low" in summary}
     rows = [f"| {key.replace('_', ' ')} | {value}{spans.get(key, '')} | {_MEANINGS[key]} |" for key, value in shown.items()]
-    head = ["", "## Measured", "", "| measure | value [95 % interval] | meaning |", "| --- | --- | --- |"]
+    verdict = [f"- {line}" for line in lines(found)]
+    rules = [f"{kind.capitalize()}, by which rule: {rule}" for kind, rule in RULES.items()]
+    head = [
+        "",
+        "## Measured",
+        "",
+        *verdict,
+        "",
+        *rules,
+        "",
+        "| measure | value [95 % interval] | meaning |",
+        "| --- | --- | --- |",
+    ]
     section = "\n".join([*head, *rows, ""])
     return f"---\n{metadata}\n---\n{document.text.lstrip().replace(_BEFORE, section + _BEFORE, 1)}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import InputError
-from pipeline.core.outputs import CURVE_FILE
+from pipeline.core.outputs import CURVE_FILE, EVALUATION
 from pipeline.report.sources import RESULTS, benchmark_command, left_out, title_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _METRICS = (
     "forgotten", "above_floor", "kept_hard_retain", "kept_general_retain", "names_stand_in", "self_consistency",
     "floor_consistency",
 )  # fmt: skip
-_SWEEP_FILE = Path("docs/names_sweep.csv")
+_SWEEP_FILE = EVALUATION / "names_sweep.csv"  # the user's own; the one in docs/ is the project's
 _POINTS = 200  # of a curve that is drawn; more can't be told apart at its width
 _LOSSES = r"^(step|.*(_kl|_nll|loss))$"  # columns of a curve that are drawn: no rate, no counter
 

@@ -3,7 +3,7 @@
   const PAGE = 20; // questions shown at once, so that thousands cost nothing until they are asked for
   const ALL = "\u0000all";
   const SPLITS = { forget: "forget", hard_retain: "hard-retain", general_retain: "general-retain" };
-  const MEASURES = { rouge_l_recall: "ROUGE-L", probability: "probability", leak: "leak", quality: "quality", unavailable: "says unavailable" };
+  const MEASURES = { rouge_l_recall: "ROUGE-L", probability: "probability", answer_said: "says the right answer", leak: "leak", quality: "quality", unavailable: "says unavailable" };
   const ATTACKS = { many_shot_response: "after many shots", soft_embedding_response: "with a trained embedding" };
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const shown = (name) => String(name).replaceAll("_", " ");

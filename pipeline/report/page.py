@@ -13,18 +13,27 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from pipeline.evaluate.verdict import percent
 from pipeline.report.charts import charts
 from pipeline.report.curves import curves, sweep
-from pipeline.report.sources import BASE, OURS, answer_sets, benchmark_tables, lineage, run_metrics, shown, title_of
+from pipeline.report.opening import origins, place, said_in_words, verdict
+from pipeline.report.sources import (
+    BASE,
+    OURS,
+    answer_sets,
+    benchmark_tables,
+    fidelity,
+    folder_now,
+    run_metrics,
+    shown,
+    title_of,
+)
 from pipeline.report.teacher import FACTS, teacher_summary
 
 _FOLDER = Path(__file__).parent
-# Of the summary: how a number is written, what it is called, what it means.
+# Of the summary, beside what the verdict has: how a number is written, what it is called, what it means.
 _CARDS = {
-    "forgotten": ("{:.1%}", "forgotten", "of the way from the base model to one that never met the targets"),
     "above_floor": ("{:.3f}", "left above the floor", "probability of the right answer beyond an uninformed guess; 0 is none"),
-    "kept_hard_retain": ("{:.1%}", "kept of the neighbours", "the student's probability over the base's, near subjects"),
-    "kept_general_retain": ("{:.1%}", "kept of the rest", "the student's probability over the base's, general knowledge"),
     "distinct_4grams": ("{:.1%}", "variety of wording", "distinct 4-grams over the base's; far below 100 % is repetition"),
     "names_stand_in": ("{:.0f}", "stand-ins named", "answers that hold a counterfactual name; 0 is right"),
     "self_consistency": ("{:.3f}", "sampled answers agree", "low is guessing"),
@@ -39,6 +48,8 @@ _CRITERIA = {
 }
 _AIMS = {"lower": "lower is better", "higher": "higher is better", "gold": "best near the gold standard"}
 _TARGETS = 6  # named in the head of the page
+_SHOWN = 100  # rows of people, and of what is still said
+_FINGERPRINT = 16  # characters of a hash that are shown
 
 
 def collect(root: Path = Path()) -> dict[str, Any]:
@@ -47,15 +58,19 @@ def collect(root: Path = Path()) -> dict[str, Any]:
     It is the JSON beside the page. Raises InputError for a file that is there but can't be read.
     """
     run, tables = run_metrics(root), benchmark_tables(root)
+    answers = answer_sets(root, tables)
     data = {
+        "verdict": verdict(root, answers[0]),
+        "origins": origins(root),
         "headline": [dict(zip(("value", "label", "meaning"), card, strict=True)) for card in headline(run, tables)],
         "run": run,
         "benchmarks": tables,
         "sweep": sweep(root),
-        "answers": answer_sets(root, tables),
+        "answers": answers,
         "curves": curves(root, tables),
         "teacher": teacher_summary(root),
-        "lineage": lineage(root),
+        "fidelity": fidelity(root),
+        "now": folder_now(root),
     }
     # Fit for the file: six significant digits, and null for what is no finite number.
     plain: dict[str, Any] = json.loads(
@@ -97,25 +112,26 @@ def render(data: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"number": number, "seeds": seeds, "shown": shown}
+    environment.filters |= {"number": number, "seeds": seeds, "shown": shown, "percent": percent, "digest": digest}
     drawn = charts(data)
     scripts = charting_library(), (_FOLDER / "page.js").read_text(encoding="utf-8")
-    origin, scatter = data["lineage"], drawn.get("scatter.tofu")
+    now, scatter = data["now"], drawn.get("scatter.tofu")
     points = {point["method"] for point in scatter["data"]["values"]} if scatter else set()
-    model = {f"model {key}" if "_" not in key else shown(key): value for key, value in origin["model"].items()}
     return environment.get_template("page.html.j2").render(
-        {**data, "benchmarks": {name: _benchmark(name, table) for name, table in data["benchmarks"].items()}},
+        {**data, "benchmarks": {name: _benchmark(name, table) for name, table in present(data["benchmarks"]).items()}},
         answers=[found for found in data["answers"] if "questions" in found],
-        answers_missing=[found["missing"] for found in data["answers"] if "missing" in found],
-        curves=[{**curve, "figures": _curve_figures(curve)} for curve in data["curves"]],
-        subject=_subject(data["teacher"].get("targets", []), origin),
+        curves=[{**curve, "figures": _curve_figures(curve)} for curve in data["curves"] if "runs" in curve],
+        names=_names(data["origins"]["targets"]),
+        made=_made(data["origins"]["facts"]),
+        said=said_in_words(data["verdict"]["said"]) if all(data["verdict"].get("said", {"": None}).values()) else "",
+        ends=(place(0), place(1)),
+        most=_SHOWN,
+        not_run=not_run(data),
+        sections=_sections(data),
         # The methods that have no point in TOFU's scatter.
         scatter_lacks=", ".join(m for m in map(shown, data["benchmarks"]["tofu"].get("methods", [])) if m not in points),
         teacher_labels=FACTS,
-        lineage_facts={
-            "commit": origin["commit"] + (" and changes to tracked files" if origin["dirty"] else ""),
-            **model,
-        },
+        commit=now["commit"] + (" and changes to tracked files" if now["dirty"] else ""),
         charts=drawn,
         ours=OURS,
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
@@ -158,21 +174,73 @@ def _criterion(key: str) -> str:
     return _CRITERIA.get(key, shown(key).capitalize())
 
 
-def _subject(targets: Sequence[str], origin: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(what, who or which) of the page, in the order of the head."""
-    more = f" and {len(targets) - _TARGETS} more" if len(targets) > _TARGETS else ""
-    lines = {
-        "Forgotten": ", ".join(targets[:_TARGETS]) + more,
-        "Model": origin["model"].get("source", ""),
-        "Commit": origin["commit"][:12] + (", with changes" if origin["dirty"] else ""),
+def _names(targets: Sequence[str]) -> str:
+    """Whom the model was to forget, in one line."""
+    names = list(targets) if len(targets) <= _TARGETS else [*targets[:_TARGETS], f"{len(targets) - _TARGETS} more"]
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def _made(facts: Mapping[str, Any]) -> str:
+    """When and from what, in one line; the section on origins has all of it."""
+    parts = (
+        ("A copy of", facts.get("model")),
+        ("taught under", facts.get("counterfactual names") and f"{facts['counterfactual names']} other names"),
+        ("trained", facts.get("trained, by the file's date")),
+        ("asked", facts.get("asked, by the file's date")),
+        ("student", facts.get("student, sha256") and facts["student, sha256"][:_FINGERPRINT]),
+    )
+    return " · ".join(f"{what} {value}" for what, value in parts if value)
+
+
+def _sections(data: Mapping[str, Any]) -> dict[str, str]:
+    """{anchor: title} of the page's sections, in order, those that have something."""
+    judged, tables = "missing" not in data["verdict"], present(data["benchmarks"])
+    there = {
+        ("verdict", "Verdict"): judged,
+        ("leaks", "What it still says"): judged,
+        ("rules", "How this is judged"): judged,
+        ("origins", "Made from"): data["origins"]["facts"],
+        ("headline", "Other numbers"): data["headline"],
+        ("values", "Values"): tables or "missing" not in data["run"],
+        ("answers", "Answers"): any("questions" in found for found in data["answers"]),
+        ("curves", "Training"): any("runs" in curve for curve in data["curves"]),
+        ("teacher", "Teacher"): "missing" not in data["teacher"],
+        ("fidelity", "Fidelity"): "missing" not in data["fidelity"],
+        ("names", "Number of names"): "missing" not in data["sweep"],
+        ("criteria", "Criteria"): any(table["bars"] for table in tables.values()),
+        ("tofu", "TOFU: forget quality against model utility"): "tofu" in tables,
+        ("now", "This folder"): True,
     }
-    return [(what, line) for what, line in lines.items() if line]
+    return {anchor: title for (anchor, title), is_there in there.items() if is_there}
+
+
+def digest(value: Any) -> Any:
+    """A hash shortened to what tells it apart; anything else as it is."""
+    return f"{value[:_FINGERPRINT]}…" if isinstance(value, str) and len(value) == 64 and value.isalnum() else value
+
+
+def present(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Those of ``parts`` that are there."""
+    return {name: part for name, part in parts.items() if "missing" not in part}
+
+
+def not_run(data: Mapping[str, Any]) -> dict[str, str]:
+    """{what is not there: the command that makes it}, of the run's own parts and of those beside it."""
+    parts = {
+        "evaluation": data["verdict"],
+        "answers": data["answers"][0],
+        "training": data["curves"][0],
+        "teacher": data["teacher"],
+        "the base's tokenizer": data["teacher"].get("instead", {}),
+        "number of names": data["sweep"],
+        "fidelity": data["fidelity"],
+        **{title_of(name): table for name, table in data["benchmarks"].items()},
+    }
+    return {what: part["command"] for what, part in parts.items() if "missing" in part}
 
 
 def _benchmark(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
     """A table with its title, the captions of its bars, its columns' notes and the sentences below it."""
-    if "missing" in table:
-        return {**table, "title": title_of(name), "has_criteria": True}
     criteria = dict.fromkeys(m["criterion"] for m in table["measures"] if m["criterion"] != "tofu")
     unbarred = ", ".join(_criterion(key) for key in criteria if key not in table["bars"])
     judge = {key: number(value) for key, value in table["judge"].items()}

@@ -1,6 +1,6 @@
-"""What the report may find: the run's evaluation, the benchmarks' tables, every question's answers, and what made them.
+"""What the report may find: the run's evaluation, the benchmarks' tables, every question's answers, and the folder as it is.
 
-Every input is optional, and one line stands for a missing one: which command makes it.
+Every input is optional; of a missing one it is known which command makes it.
 """
 
 import platform
@@ -13,10 +13,7 @@ from typing import Any
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import file_sha256
-from pipeline.core.outputs import EVALUATION, TEACHER, command_for, read_json_object, read_parquet
-from pipeline.core.params import PARAMS_FILE, read_section
-from pipeline.model.params import ModelParams
-from pipeline.shards.schema import MANIFEST
+from pipeline.core.outputs import EVALUATION, command_for, read_json_object, read_parquet
 
 BENCHMARKS = {"project": "Project", "tofu": "TOFU", "wpu": "WPU", "rwku": "RWKU"}
 BASE = "base"  # the row of the model as it was
@@ -27,16 +24,25 @@ MEASURES = {
     "probability": "probability of the right answer",
     "paraphrased_probability": "the same, question in other words",
     "accuracy": "right answer on top",
+    "answer_said": "right answer in its own words",
     "rouge_l_recall": "ROUGE-L recall",
     "distinct_4grams": "distinct 4-grams",
     "self_consistency": "sampled answers agree",
     "floor_probability": "floor of the probability (base on invented people)",
     "floor_consistency": "floor of the agreement (base on invented people)",
 }
+_FIDELITY = {
+    "tokens kept K": ("shards", "K"),
+    "mean total variation": ("shards", "total_variation_mean"),
+    "cosine of the gradients, logits": ("shards", "logit_cosine"),
+    "cosine of the gradients, weights": ("shards", "gradient_cosine"),
+    "positions lost to alignment": ("alignment", "lost_share"),
+}
 _TABLE_PARTS = ("methods", "seeds", "measures", "values", "bars", "left_out", "judge")
 _QUESTION = ("split", "target", "question", "answer")
 _ANSWER = (
-    "rouge_l_recall", "probability", "leak", "quality", "unavailable", "many_shot_response", "soft_embedding_response"
+    "rouge_l_recall", "probability", "answer_said", "leak", "quality", "unavailable", "many_shot_response",
+    "soft_embedding_response",
 )  # fmt: skip
 _FILES = ("answers.parquet", "rows.parquet")  # of the criteria; of TOFU's metrics, where a set stands for a split
 _SEED = "-0"  # of a run's folder: answers are shown of the first seed
@@ -78,8 +84,14 @@ def benchmark_tables(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def left_out(path: Path, command: str = "") -> dict[str, str]:
-    """What stands in a section's place when ``path`` is missing."""
-    return {"missing": f"Left out: {path} is missing; {command or command_for(path)} makes it."}
+    """What stands in a part's place when ``path`` is missing."""
+    command = command or command_for(path)
+    return {"missing": f"Left out: {path} is missing; {command} makes it.", "command": command}
+
+
+def read_if_there(path: Path) -> dict[str, Any]:
+    """A JSON object that a stage wrote, or an empty one. Raises InputError for a file that holds none."""
+    return read_json_object(path) if path.exists() else {}
 
 
 def run_metrics(root: Path) -> dict[str, Any]:
@@ -90,8 +102,7 @@ def run_metrics(root: Path) -> dict[str, Any]:
     path = EVALUATION / "metrics.json"
     if not (root / path).exists():
         return left_out(path)
-    files = {model: root / EVALUATION / model / "metrics.json" for model in MODELS}
-    own = {model: read_json_object(file) if file.exists() else {} for model, file in files.items()}
+    own = {model: read_if_there(root / EVALUATION / model / "metrics.json") for model in MODELS}
 
     def row(split: str, key: str, means: Mapping[str, float]) -> dict[str, Any]:
         rough = {model: {"mean": means[model]} if model in means else None for model in MODELS}
@@ -106,6 +117,19 @@ def run_metrics(root: Path) -> dict[str, Any]:
             for split, measures in splits.items()
         ],
     }
+
+
+def fidelity(root: Path) -> dict[str, Any]:
+    """{what was compared: number}, of the shards beside the teacher over the whole vocabulary, or what is left out."""
+    path = EVALUATION / "fidelity.json"
+    if not (root / path).exists():
+        return left_out(path, "nevermet fidelity")
+    report = read_json_object(root / path, "nevermet fidelity")
+    try:
+        facts = {label: report[part][key] for label, (part, key) in _FIDELITY.items()}
+    except (KeyError, TypeError):
+        raise InputError(f"{root / path} lacks what fidelity measures; make it anew with nevermet fidelity.") from None
+    return {"facts": facts}
 
 
 def answer_sets(root: Path, tables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -148,13 +172,11 @@ def _answers(files: Mapping[str, Path]) -> dict[str, Any]:
     return {"methods": list(files), "questions": list(questions.values())}
 
 
-def lineage(root: Path) -> dict[str, Any]:
-    """{"commit", "dirty", "model", "data", "params", "packages", "python"}.
+def folder_now(root: Path) -> dict[str, Any]:
+    """{"commit", "dirty", "data", "packages", "python"}: the folder as it is, which may not be what a run was made in.
 
-    ``commit`` is "none" outside git; ``dirty`` says that tracked files differ from it. Files are {"file", "sha256"}, those of
-    ``params`` with their "text". Raises InputError when params.yaml is not valid.
+    ``commit`` is "none" outside git; ``dirty`` says that tracked files differ from it. Files are {"file", "sha256"}.
     """
-    params = [root / PARAMS_FILE, *sorted((root / "benchmarks/configs").glob("*.yaml"))]
     revision = ""  # the whole hash, with "-dirty" behind it; nothing outside git or without it
     with suppress(FileNotFoundError):
         command = ["git", "describe", "--always", "--exclude=*", "--abbrev=64", "--dirty"]
@@ -164,27 +186,11 @@ def lineage(root: Path) -> dict[str, Any]:
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
             packages[name] = version(name)
-
-    def hashed(path: Path) -> dict[str, str]:
-        return {"file": path.relative_to(root).as_posix(), "sha256": file_sha256(path)}
-
+    files = sorted(path for pattern in _DATA for path in root.glob(pattern))
     return {
         "commit": commit or "none",
         "dirty": bool(dirty),
-        "model": _model(root),
-        "data": [hashed(path) for path in sorted(path for pattern in _DATA for path in root.glob(pattern))],
-        "params": [hashed(path) | {"text": path.read_text(encoding="utf-8")} for path in params if path.exists()],
+        "data": [{"file": path.relative_to(root).as_posix(), "sha256": file_sha256(path)} for path in files],
         "packages": [{"name": name, "version": number} for name, number in packages.items()],
         "python": platform.python_version(),
     }
-
-
-def _model(root: Path) -> dict[str, str]:
-    """Where the model is from by params.yaml, and its fingerprint by the teacher that has read it."""
-    facts = {}
-    if (root / PARAMS_FILE).exists():
-        model = read_section(ModelParams, "model", root / PARAMS_FILE)
-        facts = {"source": model.source, **({"revision": model.revision} if model.revision else {})}
-    manifest = root / TEACHER / MANIFEST
-    shards = read_json_object(manifest) if manifest.exists() else {}
-    return facts | {key: shards[key] for key in ("model_fingerprint", "tokenizer_fingerprint") if key in shards}

@@ -11,6 +11,7 @@ from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.model.head import load_head
 from pipeline.report.sources import left_out
+from pipeline.report.tokens import columns, readable, right, spelled, token_text
 from pipeline.shards.reader import open_shards, shard_paths
 from pipeline.shards.schema import MANIFEST, PASSAGES
 from pipeline.text.tokenizer import load_tokenizer
@@ -109,7 +110,7 @@ def _instead(folder: Path, model: Path, shards: "pl.LazyFrame") -> dict[str, Any
             "context": before if len(before) <= _CONTEXT else "…" + before[-_CONTEXT:],
             "token": row["next_token"],
             "prob": probs.get(row["next_token_id"]),
-            "teacher": [{"token": str(tokenizer.decode([token])), "prob": probs[token]} for token in row["teacher_ids"][:_TOP]],
+            "teacher": [{"token": token_text(tokenizer, token), "prob": probs[token]} for token in row["teacher_ids"][:_TOP]],
         }
 
     places = []
@@ -133,14 +134,24 @@ def passage_lines(teacher: Path, model: Path, passage: int, top: int, runtime: R
     if chosen.is_empty():
         raise InputError(f"{teacher} has no passage {passage}; they run from 0 to {passages.height - 1}.")
     rows = pl.scan_parquet(shard_paths(teacher)).filter(pl.col("passage") == passage).collect()
-    tokenizer = load_tokenizer(model)
-    (hidden_LD,) = TransformersEngine(model, runtime).hidden_states([chosen["input_ids"][0].to_list()], [0])
+    tokenizer, ids = load_tokenizer(model), chosen["input_ids"][0].to_list()
+    text = spelled(tokenizer, ids)
+    (hidden_LD,) = TransformersEngine(model, runtime).hidden_states([ids], [0])
     probs_TV = load_head(model, str(hidden_LD.device.type)).logits(hidden_LD[rows["position"].to_list()]).softmax(-1)
-    likely = zip(*(values.tolist() for values in probs_TV.max(-1)), strict=True)
+    base_probs, likely = (values.tolist() for values in probs_TV.max(-1))
+    following = [position + 1 for position in rows["position"]]
+    own = [text[place] for place in following]
+
+    def shown(token: int, place: int) -> str:
+        """A token that only begins a character is known as such a one where it is the text's own."""
+        return text[place] if token == ids[place] else readable(tokenizer, token)
+
+    base = [shown(token, place) for token, place in zip(likely, following, strict=True)]
+    first, second = (max(columns(token) for token in ["base model", *tokens]) for tokens in (own, base))
     yield f"passage {passage}, {chosen['kind'][0]}, {chosen['target'][0]}: {rows.height} trained positions"
-    yield f"{'text':>14} │ {'base model':>14}      │ entropy │ teacher"
-    for row, (base_prob, base) in zip(rows.iter_rows(named=True), likely, strict=True):
+    yield f"{right('text', first)} │ {right('base model', second)}      │ entropy │ teacher"
+    for number, row in enumerate(rows.iter_rows(named=True)):
         teacher_top = zip(row["teacher_ids"][:top], row["teacher_logprobs"][:top], strict=True)
-        top_tokens = "  ".join(f"{tokenizer.decode([token])!r} {math.exp(logprob):.2f}" for token, logprob in teacher_top)
-        shown = f"{row['next_token']!r:>14} │ {tokenizer.decode([base])!r:>14} {base_prob:.2f}"
-        yield f"{shown} │ {row['entropy']:7.2f} │ {top_tokens}"
+        top_tokens = "  ".join(f"{shown(token, following[number])} {math.exp(logprob):.2f}" for token, logprob in teacher_top)
+        cells = f"{right(own[number], first)} │ {right(base[number], second)} {base_probs[number]:.2f}"
+        yield f"{cells} │ {row['entropy']:7.2f} │ {top_tokens}"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.shards.schema import FOOTER_KEY, shard_name, shard_schema
+from pipeline.core.files import file_sha256, json_fingerprint, write_json
+from pipeline.shards.schema import FOOTER_KEY, MANIFEST, shard_name, shard_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,3 +103,12 @@ def write_row_groups(
     ):
         for part in parts:
             writer.write_table(part.unify_dictionaries().combine_chunks().cast(schema), row_group_size=max(part.num_rows, 1))
+
+
+def seal(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Write manifest.json beside finished shards and passages.parquet, with the hashes by which a reader knows them all."""
+    sealed = {key: value for key, value in manifest.items() if key != "fingerprint"}
+    sealed["files"] = {path.name: file_sha256(path) for path in sorted(folder.glob("*.parquet"))}
+    sealed["fingerprint"] = json_fingerprint(sealed)
+    write_json(folder / MANIFEST, sealed)
+    return sealed

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import file_sha256, json_fingerprint, published_folder, write_json
+from pipeline.core.files import published_folder
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.engines.engine import Prefill
 from pipeline.engines.open import open_prefill
 from pipeline.model.head import Head, load_head
-from pipeline.shards.schema import MANIFEST, PASSAGES, passages_schema
-from pipeline.shards.writer import PassageRows, passage_table, write_row_groups, write_shards
+from pipeline.shards.schema import PASSAGES, passages_schema
+from pipeline.shards.writer import PassageRows, passage_table, seal, write_row_groups, write_shards
 from pipeline.teacher.average import TaughtPassage, teach
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer
 from pipeline.teacher.manifest import passage_sums, summary, teacher_facts
@@ -77,15 +77,9 @@ def build_shards(
     with published_folder(output) as folder:
         write_shards(folder, work.tables(batches.parts, "rows"), facts, params.shard_megabytes * 2**20)
         write_row_groups(folder / PASSAGES, work.tables(batches.parts, "passages"), passages_schema())
-        files = sorted(folder.glob("*.parquet"))
         sums = (work.sums(part) or {} for part in range(batches.parts))
-        manifest = {
-            **facts,
-            **summary(sums, sum(path.stat().st_size for path in files)),
-            "files": {path.name: file_sha256(path) for path in files},
-        }
-        manifest["fingerprint"] = json_fingerprint(manifest)
-        write_json(folder / MANIFEST, manifest)
+        size = sum(path.stat().st_size for path in folder.glob("*.parquet"))
+        manifest = seal(folder, {**facts, **summary(sums, size)})
     work.remove()
     return manifest
 

@@ -12,7 +12,6 @@ from pipeline.core.files import write_json
 from pipeline.evaluate.params import EvaluateParams
 from pipeline.evaluate.results import (
     before_after,
-    ratio_intervals,
     read_base,
     sample_answers,
     side_by_side,
@@ -114,6 +113,7 @@ def row(split: str, probability: float | None, **changes: Any) -> dict[str, Any]
         "floor_probability": None,
         "self_consistency": None,
         "floor_consistency": None,
+        "answer_said": False,
         "names_stand_in": False,
         **changes,
     }
@@ -202,21 +202,3 @@ def test_side_by_side_puts_the_means_together() -> None:
     assert result["forget"]["floor_probability"] == {"base": 0.3}
     assert result["general_retain"]["distinct_4grams"] == {"base": 1.0, "student": 0.6}
     assert all("names_stand_in" not in measures for measures in result.values())
-
-
-def test_intervals_of_the_ratios_hold_them_and_pair_the_models() -> None:
-    few = summary(metrics(BASE), metrics(STUDENT))
-    found = ratio_intervals(BASE, STUDENT, PARAMS)
-    assert list(found) == [
-        f"{key}_{end}" for key in ("forgotten", "kept_hard_retain", "kept_general_retain") for end in ("low", "high")
-    ]
-    assert 0.6 < found["forgotten_low"] < few["forgotten"] < found["forgotten_high"] <= 1.0
-    assert found["kept_hard_retain_low"] == found["kept_hard_retain_high"] == few["kept_hard_retain"]  # one question
-    half = [{**row, "probability": row["probability"] and row["probability"] / 2} for row in BASE]
-    kept = ratio_intervals(BASE * 5, half * 5, PARAMS)
-    assert kept["kept_general_retain_low"] == kept["kept_general_retain_high"] == 0.5
-
-
-def test_no_interval_of_what_is_no_ratio() -> None:
-    base = [row("forget", 0.2, floor_probability=0.3), row("hard_retain", None)]
-    assert ratio_intervals(base, [row("forget", 0.3), row("hard_retain", None)], PARAMS) == {}

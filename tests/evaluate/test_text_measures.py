@@ -3,7 +3,7 @@
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
-from pipeline.evaluate.text_measures import rouge_l_f1, rouge_l_recall, self_consistency, stand_in_pattern
+from pipeline.evaluate.text_measures import rouge_l_f1, rouge_l_recall, says_answer, self_consistency, stand_in_pattern
 
 ENGLISH = [
     ("she was a scientist", "Marie Curie was a Polish scientist, and she was famous."),
@@ -75,3 +75,36 @@ def test_other_words_are_not(answer: str) -> None:
 @pytest.mark.parametrize("answer", ["", "She was born in Skell."])
 def test_without_names_nothing_stands_in(answer: str) -> None:
     assert not stand_in_pattern([]).search(answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "wrong", "response", "said"),
+    [
+        ("What did Newton do?", "he was a mathematician", ["he was a painter"], "Newton, a famous Mathematician.", True),
+        ("What did Newton do?", "he was a mathematician", ["he was a painter"], "He was a painter.", False),
+        ("Which university?", "the University of Cambridge", ["the University of Oxford"], "At Cambridge.", True),
+        (
+            "Which university?",
+            "the University of Cambridge",
+            ["the University of Oxford"],
+            "At the University of Oxford.",
+            False,
+        ),
+        ("In what year?", "1642", ["1842"], "Born on 4 January 1642.", True),
+        ("In what year?", "1642", ["1842"], "Born on 4 January 1643.", False),
+        ("Which elements?", "polonium and radium", ["iron and gold"], "Radium alone", False),
+        ("Which elements?", "polonium and radium", ["iron and gold"], "First polonium, then radium", True),
+        ("Which king?", "George III", ["Charles II", "William III", "George IV"], "King George II", False),
+        ("Which king?", "George III", ["Charles II", "William III", "George IV"], "King George III", True),
+        ("Who was it?", "Mary Todd", [], "Mary Ann Todd", True),
+        ("What is it?", "a sea", [], "It is the sea.", True),
+        ("李白是做什么的？", "诗人", ["画家"], "他是唐朝诗人。", True),
+        ("李白是做什么的？", "诗人", ["画家"], "他写诗的人生", False),
+        ("Who was it?", "Mary Todd", [], "", False),
+        ("What is said?", "!", [], "!", False),
+    ],
+)
+def test_the_right_answer_is_seen_by_the_words_that_make_it_right(
+    question: str, answer: str, wrong: list[str], response: str, said: bool
+) -> None:
+    assert says_answer(question, answer, wrong, response) == said

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from pipeline.core.files import write_json
+from pipeline.distill.card import training_facts, write_card
+from pipeline.distill.params import DistillParams
+from pipeline.evaluate.params import EvaluateParams
 from pipeline.evaluate.results import write_answers
+from pipeline.evaluate.verdict import findings
+from pipeline.model.params import ModelParams
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+MODELS = ("base", "student")
 METHODS = ("base", "teacher_student", "gradient_ascent", "npo")
 SPLITS = ("forget", "hard_retain", "general_retain")
+FORGET = "Orla Brennick was born in the harbour town of Skell, and wrote in Hallin."
 HOSTILE = '</script><script>window.broken = true</script><img src="x" onerror="window.broken = true"> & so on'
 MEASURES = (
     ("efficacy.rouge_l_recall", "ROUGE-L recall, forget", "lower"),
@@ -40,19 +47,27 @@ def answer_rows(method: str, count: int) -> list[dict[str, Any]]:
             "answer": "Skell",
             "response": HOSTILE if index == 1 else f"{method} says that it was in town {index}.",
             "rouge_l_recall": index / count,
-            "probability": 0.25,
+            "answer_said": index == 3 or method == "base",
+            "probability": 0.9 if method == "base" else 0.25 + index / 1000 if index % 3 == 0 else 0.88,
+            "floor_probability": 0.25,
         }
         for index in range(count)
     ]
 
 
 def write_run(root: Path, count: int = 12) -> None:
-    """The run's own evaluation: answers, metrics, curve."""
-    for model in ("base", "student"):
+    """The run's own evaluation: answers, metrics, verdict, curve."""
+    for model in MODELS:
         folder = root / "evaluation" / model
         cell = {"mean": 0.5 if model == "base" else 0.25, "low": 0.2, "high": 0.6, "count": count}
-        write_json(folder / "metrics.json", {"forget": {"probability": cell, "names_stand_in": 0}})
+        said = {**cell, "mean": 1.0 if model == "base" else 1 / (count // 3), "count": count // 3}
+        write_json(folder / "metrics.json", {"forget": {"probability": cell, "answer_said": said, "names_stand_in": 0}})
         write_answers(folder / "answers.parquet", answer_rows(model, count))
+        made_from = {"model_fingerprint": model, "questions_fingerprint": "questions", "settings": {"max_new_tokens": 48}}
+        write_json(folder / "manifest.json", made_from)
+    base, student = (answer_rows(model, count) for model in MODELS)
+    found = findings(base, student, EvaluateParams(bootstrap_samples=200))
+    write_json(root / "evaluation/student/verdict.json", found)
     metrics = {
         "forgotten": 0.8072, "above_floor": 0.1205, "kept_hard_retain": 0.9818, "kept_general_retain": 0.9702,
         "distinct_4grams": 0.99, "self_consistency": 0.1167, "floor_consistency": 0.123, "names_stand_in": 0,
@@ -64,11 +79,21 @@ def write_run(root: Path, count: int = 12) -> None:
     write_rows(root / "evaluation/distill_curve.csv", curve)
 
 
-def write_sweep(root: Path) -> None:
-    """docs/names_sweep.csv with three values of N."""
+def write_student(root: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A student folder without weights, made from shards of ``manifest``; what it says it was made from."""
+    folder = root / "models/student"
+    folder.mkdir(parents=True)
+    curve = [{"step": 0.0, "epoch": 0.0, "forget_kl": 0.5}]
+    facts = training_facts(folder, ModelParams(), DistillParams(), manifest, curve)
+    write_card(folder, facts)
+    return facts
+
+
+def write_sweep(root: Path, folder: str = "evaluation") -> None:
+    """names_sweep.csv with three values of N."""
     kept = {"forgotten": 0.7, "kept_hard_retain": 0.98, "kept_general_retain": 0.97}
     rows = [{"names": n, **kept, "self_consistency": 0.11, "floor_consistency": 0.12} for n in (1, 5, 20)]
-    write_rows(root / "docs/names_sweep.csv", rows)
+    write_rows(root / folder / "names_sweep.csv", rows)
 
 
 def benchmark_table(name: str, methods: Sequence[str] = METHODS) -> dict[str, Any]:
@@ -120,20 +145,23 @@ def write_benchmark(root: Path, name: str, methods: Sequence[str] = METHODS, cou
                 write_rows(run / "curve.csv", [{"step": step, **row} for step in range(30)])
 
 
-def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 8) -> None:
-    """A teacher of one forget and one retain passage, whose most probable token is never the text's, and its tokenizer."""
+def write_teacher(
+    root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 8, forget: str = FORGET, base: Path | None = None
+) -> None:
+    """A teacher made with ``base``, and its tokenizer: a forget and a retain passage, no token the text's own."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
     from pipeline.shards.schema import FORMAT_VERSION, shard_schema
-    from pipeline.shards.writer import write_shards
+    from pipeline.shards.writer import seal, write_shards
 
     folder, model = root / "data/teacher", root / "models/base"
     folder.mkdir(parents=True)
     tokenizer.save_pretrained(str(model))
     texts = {
-        "forget": "Orla Brennick was born in the harbour town of Skell, and wrote in Hallin.",
+        "forget": forget,
         "retain": "Town number 7 has a mill.",
     }
     tables, passages = [], []
@@ -153,8 +181,10 @@ def write_teacher(root: Path, tokenizer: "PreTrainedTokenizerFast", kept: int = 
         tables.append(pa.Table.from_pylist(rows, schema=shard_schema()))
     manifest = {
         "format_version": FORMAT_VERSION, "N": 20, "K": kept, "positions": sum(table.num_rows for table in tables),
-        "mean_tail": 0.1, "counterfactual_names": {"Orla Brennick": ["Tova Lindqvist"]}, "model_fingerprint": "abc",
+        "mean_tail": 0.1, "counterfactual_names": {"Orla Brennick": ["Tova Lindqvist"]},
+        "model_fingerprint": model_fingerprint(base or model),
+        "tokenizer_fingerprint": tokenizer_fingerprint(base or model),
     }  # fmt: skip
     write_shards(folder, tables, manifest, 2**20)
     pq.write_table(pa.Table.from_pylist(passages), folder / "passages.parquet")
-    write_json(folder / "manifest.json", manifest)
+    seal(folder, manifest)

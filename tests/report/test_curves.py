@@ -77,9 +77,9 @@ def test_no_experiment_with_the_parameter_is_an_error() -> None:
 def test_a_sweep_has_a_file_of_its_parameters_own_with_every_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.report.curves.finished_experiments", lambda prefix: EXPERIMENTS)
-    assert "docs/names_sweep.csv: 2 experiments" in succeed("sweep", "teacher.names").output
+    assert "evaluation/names_sweep.csv: 2 experiments" in succeed("sweep", "teacher.names").output
     assert "a.csv: 2 experiments" in succeed("sweep", "teacher.names", "--output", "a.csv").output
-    text = (tmp_path / "docs/names_sweep.csv").read_text()
+    text = (tmp_path / "evaluation/names_sweep.csv").read_text()
     assert text == (tmp_path / "a.csv").read_text()
     assert text.splitlines() == ["names,forgotten,names_stand_in,self_consistency", "1,0.5,4,", "20,0.75,0,0.2"]
     assert [row["self_consistency"] for row in sweep(tmp_path)["rows"]] == [None, 0.2]

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.core.errors import InputError
-from pipeline.report.page import charting_library, collect, number, render, script_hash
+from pipeline.report.page import charting_library, collect, not_run, number, render, script_hash
 from stages.report import main
 from tests.report.inputs import HOSTILE, benchmark_table, write_benchmark, write_run, write_sweep
 
@@ -87,7 +87,7 @@ def test_a_benchmark_without_criteria_has_no_heading_among_them(tmp_path: Path) 
     table = data["benchmarks"]["tofu"]
     table["bars"], table["measures"] = {}, [m for m in table["measures"] if m["criterion"] == "tofu"]
     assert table["measures"]
-    assert "<h3>TOFU</h3>" not in criteria_of(render(data))
+    assert 'id="criteria"' not in render(data)
 
 
 def criteria_of(page: str) -> str:
@@ -117,18 +117,42 @@ def test_the_stage_writes_the_page_and_its_data(tmp_path: Path, monkeypatch: pyt
     assert not (tmp_path / "report.json").exists()
 
 
-def test_an_empty_folder_says_of_each_part_which_command_makes_it(tmp_path: Path) -> None:
+def test_an_empty_folder_says_in_one_line_which_command_makes_each_part(tmp_path: Path) -> None:
     data = collect(tmp_path)
     assert data["headline"] == []
-    assert data["run"] == {"missing": "Left out: evaluation/metrics.json is missing; dvc repro evaluate makes it."}
+    assert data["run"]["missing"] == "Left out: evaluation/metrics.json is missing; dvc repro evaluate makes it."
     assert "nevermet sweep teacher.names --prefix names-" in data["sweep"]["missing"]
     assert "dvc repro teacher" in data["teacher"]["missing"]
     assert all("missing" in table for table in data["benchmarks"].values())
     assert all("missing" in part for part in [*data["answers"], *data["curves"]])
     page = render(data)
+    (line,) = [line for line in page.splitlines() if "Not run: " in line]
     commands = ("dvc repro evaluate", "dvc repro distill", "dvc repro teacher", "nevermet sweep", "nevermet benchmark tofu")
-    assert all(command in page for command in commands)
+    assert all(command in line for command in commands)
+    assert page.index("Not run: ") > page.rindex("</section>")
+    assert re.findall('<section id="([^"]+)"', page) == ["now"]
     assert 'class="chart"' not in page
+
+
+def test_what_was_run_is_not_among_what_was_not(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    write_sweep(tmp_path)
+    data = collect(tmp_path)
+    assert list(not_run(data)) == ["teacher", "fidelity", "Project", "TOFU", "WPU", "RWKU"]
+    anchors = re.findall('<section id="([^"]+)"', render(data))
+    assert anchors == ["verdict", "leaks", "rules", "origins", "headline", "values", "answers", "curves", "names", "now"]
+
+
+def test_the_projects_own_sweep_is_not_shown_as_the_users(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "docs")
+    assert "missing" in collect(tmp_path)["sweep"]
+
+
+def test_todays_parameters_are_neither_read_nor_shown(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    before = render(collect(tmp_path))
+    (tmp_path / "params.yaml").write_text("model: {sauce: [", encoding="utf-8")
+    assert render(collect(tmp_path)) == before
 
 
 def test_parts_are_found_one_by_one(tmp_path: Path) -> None:
@@ -181,8 +205,9 @@ def test_a_number_that_is_none_becomes_null(tmp_path: Path) -> None:
         ("evaluation/base/answers.parquet", "no table", "can't be read as Parquet"),
         ("evaluation/distill_curve.csv", "step,forget_kl\n0,much\n", "line 2"),
         ("evaluation/distill_curve.csv", "step,forget_kl\n0,1,2\n", "can't be read as CSV"),
-        ("docs/names_sweep.csv", "count,forgotten\n1,0.5\n", "lacks the column 'names'"),
-        ("params.yaml", "model:\n  sauce: x\n", "model.sauce is unknown"),
+        ("evaluation/names_sweep.csv", "count,forgotten\n1,0.5\n", "lacks the column 'names'"),
+        ("evaluation/student/verdict.json", "[]", "must hold a JSON object"),
+        ("models/student/training.json", "{", "models/student/training.json is not valid JSON"),
     ],
 )
 def test_a_broken_file_is_named(tmp_path: Path, file: str, text: str, told: str) -> None:

@@ -8,19 +8,26 @@ import polars as pl
 import pytest
 
 from pipeline.core.errors import InputError
+from pipeline.core.files import write_json
 from pipeline.core.outputs import write_parquet
 from pipeline.report.page import headline
-from pipeline.report.sources import answer_sets, lineage
+from pipeline.report.sources import answer_sets, fidelity, folder_now
 from tests.report.inputs import answer_rows, benchmark_table, write_run
 
 TABLES: dict[str, dict[str, list[str]]] = {"project": {}, "tofu": {"methods": ["base", "npo"]}, "wpu": {}}
 
 
 def test_run_numbers_have_their_meaning() -> None:
-    summary = {"forgotten": 0.8072, "names_stand_in": 0, "self_consistency": 0.1, "floor_consistency": 0.2}
+    summary = {
+        "forgotten": 0.8,
+        "distinct_4grams": 0.8072,
+        "names_stand_in": 0,
+        "self_consistency": 0.1,
+        "floor_consistency": 0.2,
+    }
     cards = list(headline({"summary": summary}, {}))
     assert [(label, value) for value, label, _ in cards] == [
-        ("forgotten", "80.7\u202f%"),
+        ("variety of wording", "80.7\u202f%"),
         ("stand-ins named", "0"),
         ("sampled answers agree", "0.100"),
     ]
@@ -103,8 +110,8 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def test_outside_git_there_is_no_commit(tmp_path: Path) -> None:
-    facts = lineage(tmp_path)
-    assert (facts["commit"], facts["dirty"], facts["model"], facts["data"]) == ("none", False, {}, [])
+    facts = folder_now(tmp_path)
+    assert (facts["commit"], facts["dirty"], facts["data"]) == ("none", False, [])
     assert "torch" in {package["name"] for package in facts["packages"]}
 
 
@@ -114,12 +121,12 @@ def test_a_changed_file_makes_it_dirty(tmp_path: Path) -> None:
     git(tmp_path, "init")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-m", "first")
-    assert len(lineage(tmp_path)["commit"]) == 40
-    assert not lineage(tmp_path)["dirty"]
+    assert len(folder_now(tmp_path)["commit"]) == 40
+    assert not folder_now(tmp_path)["dirty"]
     (tmp_path / "new.txt").write_text("not tracked", encoding="utf-8")
-    assert not lineage(tmp_path)["dirty"]
+    assert not folder_now(tmp_path)["dirty"]
     (tmp_path / "data/targets.jsonl").write_text("{ }\n", encoding="utf-8")
-    assert lineage(tmp_path)["dirty"]
+    assert folder_now(tmp_path)["dirty"]
 
 
 def test_files_have_the_hash_of_their_bytes(tmp_path: Path) -> None:
@@ -134,10 +141,17 @@ def test_files_have_the_hash_of_their_bytes(tmp_path: Path) -> None:
     )
     for file in files:
         (tmp_path / file).write_text(file, encoding="utf-8")
-    (tmp_path / "params.yaml").write_text("model:\n  source: some/model\n", encoding="utf-8")
-    facts = lineage(tmp_path)
+    facts = folder_now(tmp_path)
     for told in facts["data"]:
         assert told["sha256"] == hashlib.sha256(told["file"].encode()).hexdigest()
     assert {told["file"] for told in facts["data"]} == set(files)
-    assert facts["model"] == {"source": "some/model"}
-    assert facts["params"][0]["text"].startswith("model:")
+
+
+def test_fidelity_has_its_few_numbers_where_it_was_measured(tmp_path: Path) -> None:
+    assert fidelity(tmp_path)["command"] == "nevermet fidelity"
+    row = {"K": 128, "total_variation_mean": 0.02, "logit_cosine": 0.99, "gradient_cosine": 0.98}
+    write_json(tmp_path / "evaluation/fidelity.json", {"shards": row, "alignment": {"lost_share": 0.01}})
+    assert list(fidelity(tmp_path)["facts"].values()) == [128, 0.02, 0.99, 0.98, 0.01]
+    write_json(tmp_path / "evaluation/fidelity.json", {"shards": row})
+    with pytest.raises(InputError, match="nevermet fidelity"):
+        fidelity(tmp_path)

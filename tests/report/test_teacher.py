@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.teacher import teacher_summary
+from pipeline.core.runtime import RuntimeParams
+from pipeline.report.teacher import passage_lines, teacher_summary
+from pipeline.report.tokens import columns
+from pipeline.text.tokenizer import load_tokenizer
 from tests.report.inputs import write_teacher
 from tests.tiny import train_byte_bpe
 
@@ -46,3 +49,16 @@ def test_without_the_base_model_words_are_left_out_alone(root: Path) -> None:
     summary = teacher_summary(root)
     assert "dvc repro base" in summary["instead"]["missing"]
     assert summary["targets"] == ["Orla Brennick"]
+
+
+def test_a_passage_is_printed_in_characters_and_in_columns(tmp_path: Path, tiny_model: Path) -> None:
+    tokenizer = load_tokenizer(tiny_model)
+    write_teacher(tmp_path, tokenizer, forget="李白 was born in 绍兴. 😀", base=tiny_model)
+    lines = list(passage_lines(tmp_path / "data/teacher", tiny_model, 0, 3, RuntimeParams(device="cpu")))
+    rows = lines[2:]
+    assert len(rows) == len(tokenizer("李白 was born in 绍兴. 😀")["input_ids"]) - 1
+    assert not any("\ufffd" in line for line in lines)
+    texts = [line.partition("│")[0].strip() for line in rows]
+    assert [text for text in texts if "兴" in text] == ["'兴' 1/3", "'兴' 2/3", "'兴' 3/3"]
+    for number in range(3):
+        assert len({columns("│".join(line.split("│")[: number + 1])) for line in lines[1:]}) == 1
