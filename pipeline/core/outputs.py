@@ -53,6 +53,13 @@ def check_folder(path: Path) -> None:
         raise InputError(f"{path} is missing; make it first ({command_for(path)}).")
 
 
+def check_model(folder: Path) -> None:
+    """Raise InputError when the model folder ``folder`` is missing or has no config; transformers would ask the hub for it."""
+    check_folder(folder)
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder} holds no model (config.json); make it anew ({command_for(folder)}).")
+
+
 def read_json_object(path: Path, command: str | None = None) -> dict[str, Any]:
     """A JSON object that a stage wrote. Raises InputError when it is missing, none, or can't be read."""
     command = command or command_for(path)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import files_fingerprint
+from pipeline.core.outputs import check_model
 from pipeline.core.progress import quiet_libraries
 from pipeline.model.params import Precision
 
@@ -21,13 +22,14 @@ def tokenizer_fingerprint(folder: Path) -> str:
 
 
 def load_model(folder: Path, device: str, precision: Precision = "float32") -> Any:
-    """The causal model in ``folder``, in ``precision`` and eval mode, on ``device``.
+    """The causal model in ``folder``, in ``precision`` and eval mode, on ``device``. Raises InputError as check_model does.
 
     A PreTrainedModel that generates; transformers has no one type that says both.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
+    check_model(folder)
     quiet_libraries()
     model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=getattr(torch, precision), trust_remote_code=False)
     return model.to(torch.device(device)).eval()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.core.outputs import check_folder, command_for, read_json_object, read_parquet, readable_parquet
+from pipeline.core.outputs import check_model, command_for, read_json_object, read_parquet, readable_parquet
 from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
 from pipeline.shards.schema import FORMAT_VERSION, MANIFEST, PASSAGES
 
@@ -96,7 +96,7 @@ def _lists(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
 
 def check_same_model(teacher: Path, model: Path) -> None:
     """Raise InputError when ``model`` is missing, or the shards were made with another model or tokenizer than its own."""
-    check_folder(model)
+    check_model(model)
     manifest = read_manifest(teacher)
     for what, fingerprint in (("model", model_fingerprint), ("tokenizer", tokenizer_fingerprint)):
         if manifest[f"{what}_fingerprint"] != fingerprint(model):
