@@ -21,6 +21,7 @@ ELICITED = Path("data/elicited")
 TEACHER = Path("data/teacher")
 EVALUATION = Path("evaluation")
 CURVE_FILE = EVALUATION / "distill_curve.csv"
+ORIGIN = "origin.json"  # in a folder: which commit of the hub it was brought from
 _STAGES = {
     BASE_MODEL: "base",
     PREPARED: "prepare",

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +25,7 @@ class Source:
     known: list[Target]  # these and others of the same file, whose names no stand-in may share
     questions: list[dict[str, Any]]  # rows of questions.parquet, but for their number
     retain: list[Passage]
+    hub_id: str = field(default="", compare=False)  # of the data set that they are read from
 
 
 @dataclass(frozen=True)
