@@ -79,7 +79,7 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
             if all((run / ANSWERS).exists() for run in reports):
                 answers[method] = [read_parquet(run / ANSWERS).to_pylist() for run in reports]
     if not found:
-        raise InputError(f"{folders.folder}/runs holds no finished run; make some (dvc repro benchmarks/dvc.yaml).")
+        raise InputError(f"{folders.folder}/runs holds no finished run; make some (nevermet benchmark {folders.folder.name}).")
     _check_same_questions(folders, answers)
     every = [report for of_method in found.values() for report in of_method]
     base: dict[str, Any] = next(iter(found.get(NO_METHOD, [])), {"values": {}})
