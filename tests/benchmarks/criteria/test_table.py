@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import t
 
@@ -118,6 +120,13 @@ def test_a_seed_that_no_run_has_is_refused(folders: BenchmarkFolders) -> None:
 def test_a_broken_report_is_told(folders: BenchmarkFolders, content: str, words: str) -> None:
     (folders.folder / "runs/npo-1/criteria.json").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=rf"npo-1/criteria\.json {words}"):
+        benchmark_table(folders, ["npo"])
+
+
+def test_answers_without_a_column_are_told(folders: BenchmarkFolders) -> None:
+    for run in (folders.folder / "runs").iterdir():
+        pq.write_table(pa.table({"split": ["forget"], "target": ["Orla"]}), run / "answers.parquet")
+    with pytest.raises(InputError, match=r"answers\.parquet lacks the column 'question'"):
         benchmark_table(folders, ["npo"])
 
 
