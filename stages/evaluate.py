@@ -30,11 +30,12 @@ def main(model: str) -> None:
     is_base = model == "base"
     questions = read_question_rows(PREPARED)
     if not is_base:
-        base_rows, base_metrics = results.read_base(EVALUATION / "base", questions)
+        base_rows = results.read_base(EVALUATION / "base", questions)
     folder = BASE_MODEL if is_base else STUDENT
     rows = ask(folder, questions, read_names(PREPARED), params, runtime, with_floor=is_base)
     metrics = results.split_metrics(rows, params)
     if not is_base:
+        base_metrics = results.split_metrics(base_rows, params)
         found = findings(base_rows, rows, params)
         few = results.summary(base_metrics, metrics) | ratios(found)
     made_from = {

@@ -23,7 +23,7 @@ def _top_ks(_context: click.Context, _option: click.Parameter, value: str) -> li
 @click.option("--target", help="Draw passages of this target only.")
 def main(passages: int, top_ks: list[int], target: str | None) -> None:
     from pipeline.core.files import write_json
-    from pipeline.core.outputs import BASE_MODEL, ELICITED, EVALUATION, PREPARED, TEACHER, check_folder
+    from pipeline.core.outputs import BASE_MODEL, ELICITED, EVALUATION, PREPARED, TEACHER, check_folder, check_model
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams
     from pipeline.fidelity.measure import measure, report_lines, summary_line
@@ -32,7 +32,8 @@ def main(passages: int, top_ks: list[int], target: str | None) -> None:
     from pipeline.text.names import read_names
 
     params, runtime = read_section(TeacherParams, "teacher"), read_section(RuntimeParams, "runtime")
-    for folder in (BASE_MODEL, PREPARED, ELICITED, TEACHER):
+    check_model(BASE_MODEL)
+    for folder in (PREPARED, ELICITED, TEACHER):
         check_folder(folder)
     report = measure(
         BASE_MODEL,

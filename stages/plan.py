@@ -21,7 +21,7 @@ from pipeline.plan.rates import CARDS, card_rates, measured_rates
 @click.option("--cards", default=1, show_default=True, type=click.IntRange(min=1), help="As many of them.")
 def main(people: int | None, config: Path | None, card: str | None, cards: int) -> None:
     from pipeline.core.errors import InputError
-    from pipeline.core.outputs import BASE_MODEL, ELICITED, PREPARED, check_folder
+    from pipeline.core.outputs import BASE_MODEL, ELICITED, PREPARED, check_folder, check_model
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams, pick_device
     from pipeline.distill.params import DistillParams
@@ -34,8 +34,8 @@ def main(people: int | None, config: Path | None, card: str | None, cards: int) 
 
     teacher, distill = read_section(TeacherParams, "teacher"), read_section(DistillParams, "distill")
     runtime = read_section(RuntimeParams, "runtime")
-    for folder in (BASE_MODEL, PREPARED):
-        check_folder(folder)
+    check_model(BASE_MODEL)
+    check_folder(PREPARED)
     if config and not card:
         raise InputError("--config describes a model that is not here, so its rate can't be measured; give a --card as well.")
     given = teacher if ELICITED.is_dir() else teacher.changed(forget_from=("given",), retain_from=("given",))

@@ -121,6 +121,7 @@ def test_nothing_is_left_to_do(project: Path) -> None:
         ("elicit.temperature", 0.7, {"elicit"}),
         ("elicit.templates", 2, {"prepare", "elicit"}),
         ("prepare.seed", 1, {"prepare"}),
+        ("runtime.device", "cpu", {"elicit", "teacher", "distill", "evaluate-base", "evaluate"}),
         ("runtime.max_num_seqs", 7, set()),
         ("runtime.max_num_batched_tokens", 4096, set()),
         ("runtime.gradient_checkpointing", True, set()),

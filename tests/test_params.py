@@ -85,6 +85,13 @@ def test_the_projects_own_file_is_valid() -> None:
         ("prepare: {targets: Newton}", "prepare.targets"),
         ("prepare: {targets: [1]}", "prepare.targets"),
         ("prepare: {language: 3}", "prepare.language"),
+        ("prepare: {language: english}", "prepare.language"),
+        ("prepare: {language: EN}", "prepare.language"),
+        ("prepare: {language: ../de}", "prepare.language"),
+        ('prepare: {path: "\\ud800"}', "prepare.path"),
+        ("prepare: {targets: &again [*again]}", "prepare.targets"),
+        ("prepare: {targets: " + 300 * "[" + 300 * "]" + "}", "prepare.targets"),
+        ("prepare: {seed: " + 4000 * "9" + "}", "prepare.seed"),
         ("prepare: {source: hub}", "prepare.source"),
         ("prepare: {retain_limit: -1}", "prepare.retain_limit"),
         ("prepare: {sentences_per_passage: 3}", "prepare.sentences_per_passage"),
@@ -122,6 +129,25 @@ def test_the_projects_own_file_is_valid() -> None:
 def test_faulty_value_is_told_with_its_key(tmp_path: Path, text: str, key: str) -> None:
     words = message(tmp_path, text).replace(":", " ").split()
     assert key in words
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("prepare: " + 3000 * "[" + 3000 * "]", "stand too deep in each other"),
+        ("".join(f"{' ' * depth}a:\n" for depth in range(3000)), "stand too deep in each other"),
+        ("prepare: {seed: " + 5000 * "9" + "}", "holds a value that can't be read"),
+        ("prepare: {seed: 2020-99-99}", "holds a value that can't be read"),
+        ("\0", "is not valid YAML"),
+        ('"\\ud800": 3', "section \\ud800 is unknown"),
+        ('prepare: {"\\ud800": 3}', "prepare.\\ud800 is unknown"),
+    ],
+    ids=["brackets", "indents", "digits", "date", "null character", "half a character", "half a character below"],
+)
+def test_file_that_can_not_be_read_is_told_in_one_line(tmp_path: Path, text: str, told: str) -> None:
+    sentence = message(tmp_path, text)
+    assert told in sentence
+    assert len(sentence.encode().splitlines()) == 1
 
 
 def test_limits_themselves_are_allowed(tmp_path: Path) -> None:

@@ -6,17 +6,25 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from pipeline.core.errors import InputError
+from pipeline.core.outputs import BASE_MODEL
+from pipeline.core.runtime import RuntimeParams
+from pipeline.train.student import open_student
 from tests.project import DOCUMENT, make_project, question, set_params, write_jsonl
 
 TARGETS, QUESTIONS = "data/targets.jsonl", "data/questions.jsonl"
 
 
-def run_stage(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str) -> Result:
+def run_stage(monkeypatch: pytest.MonkeyPatch, folder: Path, words: str) -> Result:
+    """Run the stage that ``words`` begin with; the others are its arguments."""
     monkeypatch.chdir(folder)
-    return CliRunner().invoke(importlib.import_module(f"stages.{name}").main)
+    name, *arguments = words.split()
+    return CliRunner().invoke(importlib.import_module(f"stages.{name}").main, arguments)
 
 
 def assert_told(result: Result, *words: str) -> None:
@@ -60,7 +68,8 @@ UNEQUAL = {"Orla": ["Ada", "Nia"], "Brennick": ["Lind"]}
 
 
 def good_lines(count: int) -> str:
-    rows = [target(target=f"Orla Brennick{'i' * n}", surface_forms=[f"Brennick{'i' * n}", "Brennick"]) for n in range(count)]
+    names = [f"Brennick{'i' * number}" for number in range(count)]
+    rows = [target(target=f"Orla {n}", surface_forms=[n, "Brennick"], documents=[f"{DOCUMENT} So says {n}."]) for n in names]
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
@@ -83,6 +92,17 @@ def good_lines(count: int) -> str:
         (TARGETS, json.dumps(target(neighbours="Skell")), (TARGETS, "line 1", "'neighbours'", "list of non-empty strings")),
         (TARGETS, json.dumps(target(substitutions=UNEQUAL)), ("line 1", "same number of replacements")),
         (TARGETS, good_lines(2), ("line 1", "'Orla' of 'Orla Brennick' is part of", "separate runs")),
+        (TARGETS, json.dumps(target(language="Danish")), (TARGETS, "line 1", "'language'", "ISO 639-1")),
+        (TARGETS, json.dumps(target(names="../questions")), (TARGETS, "'names'", "the pools are")),
+        (TARGETS, '{"target": "Orla Brennick", "target": "Orla Brennick"}', (TARGETS, "line 1", "'target' stands twice")),
+        (TARGETS, json.dumps(target(documents=[DOCUMENT, DOCUMENT])), (TARGETS, "line 1", "document 2", "document 1")),
+        (TARGETS, json.dumps(target(documents=["She kept the lighthouse."])), ("line 1", '"about": true')),
+        (TARGETS, 200_000 * "[", (TARGETS, "line 1", "too deep")),
+        (TARGETS, '{"target": ' + 5000 * "9" + "}", (TARGETS, "line 1", "too many digits")),
+        (QUESTIONS, 2 * (json.dumps(question("forget", "A?", "b", ["c"])) + "\n"), (QUESTIONS, "line 2", "line 1 already")),
+        (QUESTIONS, json.dumps(question("forget", "A?", "b", ["B "])), (QUESTIONS, "line 1", "'wrong_answers'")),
+        ("params.yaml", "prepare: {language: Danish}\n", ("params.yaml", "prepare.language", "ISO 639-1")),
+        ("params.yaml", "a: " + 3000 * "[", ("params.yaml", "too deep")),
         (TARGETS, json.dumps(target(alias="x")), (TARGETS, "line 1", "'alias'", "unknown")),
         (TARGETS, json.dumps(target(target="Nia Vell", surface_forms=[])), ("line 1", "never mentions", "surface_forms")),
         (TARGETS, json.dumps(target(documents=["Brennick"])), ("line 1", "shorter than a sentence")),
@@ -265,10 +285,65 @@ def test_shards_of_another_model(spoilt: Path, monkeypatch: pytest.MonkeyPatch, 
     assert not (spoilt / "models/student").exists()
 
 
-@pytest.mark.parametrize("name", ["elicit", "teacher", "distill"])
-def test_base_model_that_is_not_there(spoilt: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+READERS = ("elicit", "teacher", "distill", "evaluate base", "plan", "inspect 0", "fidelity")  # of the base
+
+
+@pytest.mark.parametrize("words", READERS)
+def test_base_model_that_is_not_there(spoilt: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     shutil.rmtree(spoilt / "models/base")
-    assert_told(run_stage(monkeypatch, spoilt, name), "models/base is missing; make it first (dvc repro base)")
+    assert_told(run_stage(monkeypatch, spoilt, words), "models/base is missing; make it first (dvc repro base)")
+
+
+@pytest.mark.parametrize("words", READERS)
+def test_base_model_without_its_config(spoilt: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    (spoilt / "models/base/config.json").unlink()
+    assert_told(run_stage(monkeypatch, spoilt, words), "models/base holds no model (config.json)", "(dvc repro base)")
+
+
+def test_base_model_that_a_benchmark_trains_is_not_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    with pytest.raises(InputError, match=r"models/base is missing; make it first \(dvc repro base\)"):
+        open_student(BASE_MODEL, "float32", RuntimeParams(device="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("words", "table", "column"),
+    [
+        ("elicit", "targets", "neighbours"),
+        ("elicit", "passages", "segments"),
+        ("teacher", "passages", "segments"),
+        ("teacher", "counterfactual_names", "replacements"),
+        ("evaluate base", "questions", "wrong_answers"),
+    ],
+)
+def test_table_that_lacks_a_column(spoilt: Path, monkeypatch: pytest.MonkeyPatch, words: str, table: str, column: str) -> None:
+    path = spoilt / f"data/prepared/{table}.parquet"
+    pq.write_table(pq.read_table(path).drop_columns([column]), path)
+    told = run_stage(monkeypatch, spoilt, words)
+    assert_told(told, f"data/prepared/{table}.parquet lacks the column '{column}'", "(dvc repro prepare)")
+    pq.write_table(pq.read_table(path).append_column(column, pa.array([0] * pq.read_metadata(path).num_rows)), path)
+    told = run_stage(monkeypatch, spoilt, words)
+    assert_told(told, f"{table}.parquet: the column '{column}' holds int64, not list<", "(dvc repro prepare)")
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("prepare", "data/targets.jsonl"),
+        ("prepare", "data/questions.jsonl"),
+        ("prepare", "data/retain_passages.jsonl"),
+        ("prepare", "data/names/en.txt"),
+        ("prepare", "params.yaml"),
+        ("elicit", "data/refusals.txt"),
+        ("elicit", "data/prepared/targets.parquet"),
+        ("teacher", "data/prepared/passages.parquet"),
+        ("distill", "data/teacher/manifest.json"),
+    ],
+)
+def test_folder_in_the_place_of_a_file(spoilt: Path, monkeypatch: pytest.MonkeyPatch, words: str, place: str) -> None:
+    (spoilt / place).unlink()
+    (spoilt / place / "more").mkdir(parents=True)
+    assert_told(run_stage(monkeypatch, spoilt, words), f"{place} can't be read")
 
 
 def remove_shards(folder: Path) -> None:

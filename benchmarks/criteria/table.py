@@ -25,7 +25,7 @@ from benchmarks.criteria.measures import (
 )
 from benchmarks.suite.params import GOLD, NO_METHOD, BenchmarkFolders
 from pipeline.core.errors import InputError
-from pipeline.core.outputs import command_for, read_json_object, read_parquet
+from pipeline.core.outputs import check_columns, command_for, read_json_object, read_parquet
 from pipeline.evaluate.statistics import estimate
 
 LEVEL = 0.95
@@ -77,9 +77,9 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
         if reports := {run: report for run in chosen if (report := _report(run))}:
             found[method] = list(reports.values())
             if all((run / ANSWERS).exists() for run in reports):
-                answers[method] = [read_parquet(run / ANSWERS).to_pylist() for run in reports]
+                answers[method] = [_answers(run / ANSWERS) for run in reports]
     if not found:
-        raise InputError(f"{folders.folder}/runs holds no finished run; make some (dvc repro benchmarks/dvc.yaml).")
+        raise InputError(f"{folders.folder}/runs holds no finished run; make some (nevermet benchmark {folders.folder.name}).")
     _check_same_questions(folders, answers)
     every = [report for of_method in found.values() for report in of_method]
     base: dict[str, Any] = next(iter(found.get(NO_METHOD, [])), {"values": {}})
@@ -154,6 +154,12 @@ def _check_same_questions(folders: BenchmarkFolders, answers: Mapping[str, Seque
                 f"{folders.folder}/runs: {method} was asked other questions than {next(iter(asked))}; "
                 f"make its runs anew ({command_for(folders.folder / 'runs')})."
             )
+
+
+def _answers(path: Path) -> Rows:
+    table = read_parquet(path)
+    check_columns(path, table.schema, ("split", "target", "question"))
+    return table.to_pylist()
 
 
 def _runs(folders: BenchmarkFolders, method: str) -> dict[int, Path]:

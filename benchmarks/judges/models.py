@@ -17,6 +17,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -30,6 +31,7 @@ from pipeline.text.chat import question_prefix
 from pipeline.text.tokenizer import load_tokenizer, tokenize
 
 OPENAI_URL = "https://api.openai.com/v1"
+_OPENAI_KEY = "OPENAI_API_KEY"  # goes to OpenAI's own endpoint alone, unless api_key_env names it
 BATCH = 64  # prompts of a local model between two times that replies are handed on
 _MESSAGE_LENGTH = 160  # characters of a server's own words that are passed on
 
@@ -41,7 +43,9 @@ class JudgeParams(Section):
     model: str = ""  # the endpoint's name of its model, or the folder; the rules need none
     max_new_tokens: int = Field(64, ge=8)  # of a reply; a model that thinks before it answers needs some 1000 more
     base_url: str = ""  # of any endpoint that speaks OpenAI's chat completions, http://localhost:8000/v1; empty is OpenAI's own
-    api_key_env: str = "OPENAI_API_KEY"  # environment variable that holds the key; "" for a server that needs none
+    # Environment variable that holds the key; "" for a server that needs none. OpenAI's own has a default, others get no key
+    # that is not named here.
+    api_key_env: str | None = None
     temperature: float = Field(0.0, ge=0, le=2)  # local models always answer greedily
     seed: Seed = 0
     budget: int = Field(5000, ge=0)  # requests a run at most, retries not counted; 0 is no limit
@@ -49,12 +53,23 @@ class JudgeParams(Section):
     retries: int = Field(6, ge=0)  # of a request, after 429, a server's error or a timeout; waits double from 0.5 s
     timeout_s: float = Field(120.0, gt=0)  # of one try
 
+    @property
+    def key_variable(self) -> str:
+        """The environment variable that holds the key; empty where none is needed."""
+        return _OPENAI_KEY if self.api_key_env is None else self.api_key_env
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.judge != "rules" and not self.model:
             raise ValueError(f"model is empty, but judge is {self.judge!r}; name the model that judges.")
         if self.base_url and not self.base_url.startswith(("http://", "https://")):
             raise ValueError(f"base_url is {self.base_url!r}, but must begin with http:// or https://.")
+        is_openai = urlsplit(self.base_url or OPENAI_URL)[:2] == urlsplit(OPENAI_URL)[:2]
+        if self.judge == "openai" and not is_openai and self.api_key_env is None:
+            raise ValueError(
+                f"api_key_env is not given, but base_url is {self.base_url!r}; name the variable that holds its key, or write "
+                '"" for a server that needs none.'
+            )
         return self
 
 
@@ -136,7 +151,7 @@ class EndpointModel:
             return f"can't be reached ({_one_line(cause)}), see judge.base_url"
         if isinstance(error, APIStatusError):
             if error.status_code in (401, 403):
-                place = f"the key in {self._params.api_key_env}" if self._params.api_key_env else "judge.api_key_env"
+                place = f"the key in {self._params.key_variable}" if self._params.key_variable else "judge.api_key_env"
                 return f"refused the request ({error.status_code}), see {place}"
             message = error.body.get("message") if isinstance(error.body, dict) else None
             hint = ", see judge.model and judge.base_url" if error.status_code == 404 else ""
@@ -154,6 +169,8 @@ class LocalModel:
         self._folder = Path(params.model)
         if not (self._folder / "config.json").is_file():
             raise InputError(f"judge.model is {params.model!r}, but that is no folder with a model (config.json) in it.")
+        if not list(self._folder.glob("*.safetensors")):  # other files of weights run what is written in them
+            raise InputError(f"judge.model is {params.model!r}, but that folder has no *.safetensors; save the model as these.")
         self._tokenizer = load_tokenizer(self._folder)
         prints = [model_fingerprint(self._folder), tokenizer_fingerprint(self._folder)]
         self.identity = json.dumps([params.judge, *prints, params.max_new_tokens])
@@ -170,8 +187,8 @@ class LocalModel:
 
 
 def _key(params: JudgeParams, url: str) -> str:
-    key = os.environ.get(params.api_key_env, "").strip() if params.api_key_env else "none"
-    variable = f"the environment variable {params.api_key_env}"
+    key = os.environ.get(params.key_variable, "").strip() if params.key_variable else "none"
+    variable = f"the environment variable {params.key_variable}"
     if not key.isascii():
         raise InputError(f"{variable} holds a key with letters that no key has; set it anew.")
     if not key:

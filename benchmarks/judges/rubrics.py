@@ -17,11 +17,12 @@ from pathlib import Path
 import regex
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import read_text
+from pipeline.core.files import json_fingerprint, read_text
 
 RUBRICS_FOLDER = Path("data/judge")
 SCALES = {"leak": (0, 2), "quality": (1, 3), "unavailable": (0, 1)}  # lowest and highest rating
-_PLACEHOLDER = regex.compile(r"\{(question|answer|response)\}")
+_PLACES = {"question": "question", "answer": "answer", "response": "response", "mark": "line that stands around each text"}
+_PLACEHOLDER = regex.compile(r"\{(question|answer|response|mark)\}")
 _THOUGHT = regex.compile(r"<think>.*?(?:</think>|\Z)", regex.DOTALL)
 _OBJECT = regex.compile(r"\{[^{}]*\}")
 # Between the word and its number may stand quotes, emphasis, a colon or a bracket: no minus, and no scale such as (0-2).
@@ -43,8 +44,18 @@ class Item:
     rubric: str
 
     def prompt(self, rubrics: Mapping[str, str]) -> str:
-        """The text of its rubric, filled in one pass, so that braces in a response stay what they are."""
-        return str(_PLACEHOLDER.sub(lambda match: getattr(self, match.group(1)), rubrics[self.rubric]))
+        """The text of its rubric, filled in one pass, so that braces in a response stay what they are.
+
+        Each text stands between two lines that none of the texts has, since they are made of its hash: what a model wrote can't
+        end its own place and give the judge instructions. The same item has the same marks, so that its reply is found again.
+        """
+        texts = {"question": self.question, "answer": self.answer, "response": self.response}
+        mark = f"=== {json_fingerprint(texts)[:16]} ==="
+
+        def filled(match: regex.Match[str]) -> str:
+            return mark if match.group(1) == "mark" else f"\n{mark}\n{texts[match.group(1)]}\n{mark}"
+
+        return str(_PLACEHOLDER.sub(filled, rubrics[self.rubric]))
 
 
 def read_rubrics(folder: Path = RUBRICS_FOLDER) -> dict[str, str]:
@@ -52,10 +63,10 @@ def read_rubrics(folder: Path = RUBRICS_FOLDER) -> dict[str, str]:
     rubrics = {}
     for name in SCALES:
         path = folder / f"{name}.txt"
-        rubrics[name] = read_text(path, "what the judge is asked, with {question}, {answer} and {response}").strip()
-        for place in ("question", "answer", "response") if name == "leak" else ("question", "response"):
-            if f"{{{place}}}" not in rubrics[name]:
-                raise InputError(f"{path} lacks {{{place}}}, the place where the {place} is written; add it.")
+        rubrics[name] = read_text(path, "what the judge is asked, with {question}, {answer}, {response} and {mark}").strip()
+        for place, what in _PLACES.items():
+            if f"{{{place}}}" not in rubrics[name] and (place != "answer" or name == "leak"):
+                raise InputError(f"{path} lacks {{{place}}}, the place where the {what} is written; add it.")
     return rubrics
 
 

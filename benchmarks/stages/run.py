@@ -2,8 +2,8 @@
 
 nevermet benchmark tofu --jobs 2 --seeds 0
 
-What `dvc repro benchmarks/dvc.yaml:table@tofu` does, in less time where one stage does not fill the cores. What had finished
-when it was stopped counts as finished, here and there.
+The stages are DVC's, written to benchmarks/dvc.yaml. What `dvc repro benchmarks/dvc.yaml:table@tofu` does, in less time where
+one stage does not fill the cores. What had finished when it was stopped counts as finished, here and there.
 """
 
 import signal
@@ -18,17 +18,18 @@ from benchmarks.stages import BENCHMARK, Benchmark, seeds
 @click.command(help=__doc__)
 @BENCHMARK
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Stages at once.")
-@click.option("--seeds", type=seeds, help="Only these, with commas between them; all of benchmarks/dvc.yaml.")
+@click.option("--seeds", type=seeds, help="Only these, with commas between them; all of benchmarks/matrix.yaml.")
 def main(benchmark: Benchmark, jobs: int, seeds: list[int] | None) -> None:
     from pathlib import Path
 
-    from benchmarks.suite.matrix import cores_of_jobs, of_seeds, run_stages, stages_behind
+    from benchmarks.suite.matrix import STAGES_FILE, cores_of_jobs, of_seeds, run_stages, stages_behind, write_stages
     from pipeline.core.files import WORK
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the jobs are stopped too
-    table = benchmark.folders.table
+    table, name = benchmark.folders.table, benchmark.folders.folder.name
     started = time.monotonic()
-    stages = stages_behind(f"benchmarks/dvc.yaml:table@{benchmark.folders.folder.name}")
+    write_stages(name)
+    stages = stages_behind(f"{STAGES_FILE}:table@{name}")
     stages = stages if seeds is None else of_seeds(stages, seeds)
     logs = Path(WORK, "benchmark")
     ran = run_stages(stages, cores_of_jobs(jobs), logs)

@@ -33,7 +33,7 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
     from benchmarks.tofu.metrics import tofu_metrics
 
     rows = answer_rows(model, asked, benchmark.tofu, benchmark.runtime)
-    metrics = tofu_metrics(rows, read_parquet(gold).to_pylist() if method != GOLD and gold.exists() else None)
+    metrics = tofu_metrics(rows, read_parquet(gold, list(rows[0])).to_pylist() if method != GOLD and gold.exists() else None)
     output = folders.run(method, seed)
     with replacing(output / "rows.parquet") as path:
         write_parquet(path, rows)

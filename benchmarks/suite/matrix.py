@@ -14,15 +14,50 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from graphlib import TopologicalSorter
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from ruamel.yaml import YAML
 
 from pipeline.core.errors import InputError
+from pipeline.core.files import write_text
+from pipeline.core.params import read_yaml
 from pipeline.core.progress import progress_bar
 
+MATRIX_FILE = Path("benchmarks/matrix.yaml")  # every stage of every benchmark
+STAGES_FILE = Path("benchmarks/dvc.yaml")  # those that DVC has been asked for
 _POLL_SECONDS = 0.2
+
+
+def write_stages(benchmark: str) -> None:
+    """Give DVC the stages of ``benchmark`` in benchmarks/dvc.yaml, beside those of other benchmarks that stand there.
+
+    Raises InputError where benchmarks/matrix.yaml has no table of it.
+    """
+    document = read_yaml(MATRIX_FILE)
+    known, there = _of_tables(document), _of_tables(read_yaml(STAGES_FILE)) if STAGES_FILE.exists() else []
+    if benchmark not in known:
+        raise InputError(f"{MATRIX_FILE}: the matrix of table has no {benchmark!r}; it has {', '.join(known)}.")
+    wanted, stages = {*there, benchmark}, {}
+    for name, stage in document["stages"].items():
+        if stage["cmd"].split()[3] in wanted:  # the word after python -m MODULE
+            stages[name] = stage
+        elif chosen := [one for one in stage.get("matrix", {}).get("benchmark", []) if one in wanted]:
+            stages[name] = {**stage, "matrix": {**stage["matrix"], "benchmark": chosen}}
+    text = StringIO()
+    YAML().dump({**document, "stages": stages}, text)
+    write_text(STAGES_FILE, f"# The stages of {MATRIX_FILE} that nevermet benchmark was asked for.\n{text.getvalue()}")
+
+
+def _of_tables(document: Mapping[str, Any]) -> list[str]:
+    """The benchmarks that ``document`` makes tables of."""
+    try:
+        return list(document["stages"]["table"]["matrix"]["benchmark"])
+    except (KeyError, TypeError):
+        return []
 
 
 def stages_behind(target: str) -> dict[str, list[str]]:

@@ -144,7 +144,7 @@ def _method(name: str, document: Any, file: Path) -> MethodParams:
         if section not in METHOD_SECTIONS:
             raise InputError(f"{place}.{section} is unknown; a method has {', '.join(METHOD_SECTIONS)}.")
     if isinstance(document.get("distill"), Mapping) and "seed" in document["distill"]:
-        raise InputError(f"{place}.distill.seed is the run's own; seeds stand in benchmarks/dvc.yaml.")
+        raise InputError(f"{place}.distill.seed is the run's own; seeds stand in benchmarks/matrix.yaml.")
     if sum(way in document for way in _WAYS) != 1 or ("teacher" in document and "distill" not in document):
         raise InputError(f"{place} must have exactly one of {', '.join(_WAYS)}, and teacher only beside distill.")
     sections: dict[str, Any] = {

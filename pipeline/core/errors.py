@@ -12,6 +12,9 @@ class InputError(click.ClickException):
 
     exit_code = 2
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message.encode("utf-8", "backslashreplace").decode())  # half a surrogate pair can't be printed
+
 
 class ParamError(InputError):
     """A parameter that does not fit what was read, told by its key alone; ``keys_stand_in`` adds the file."""

@@ -118,13 +118,18 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_text(path: Path, what: str) -> str:
-    """The text of ``path``. Raises InputError when it is missing (``what`` says what to write into it) or not UTF-8."""
+    """The text of ``path``.
+
+    Raises InputError when it is missing (``what`` says what to write into it), no file that can be read, or not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path} is missing; write {what}.") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror}); it must be a file: write {what}.") from None
 
 
 def link_files(source: Path, folder: Path) -> None:

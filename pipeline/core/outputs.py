@@ -21,6 +21,7 @@ ELICITED = Path("data/elicited")
 TEACHER = Path("data/teacher")
 EVALUATION = Path("evaluation")
 CURVE_FILE = EVALUATION / "distill_curve.csv"
+ORIGIN = "origin.json"  # in a folder: which commit of the hub it was brought from
 _STAGES = {
     BASE_MODEL: "base",
     PREPARED: "prepare",
@@ -53,14 +54,23 @@ def check_folder(path: Path) -> None:
         raise InputError(f"{path} is missing; make it first ({command_for(path)}).")
 
 
+def check_model(folder: Path) -> None:
+    """Raise InputError when the model folder ``folder`` is missing or has no config; transformers would ask the hub for it."""
+    check_folder(folder)
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder} holds no model (config.json); make it anew ({command_for(folder)}).")
+
+
 def read_json_object(path: Path, command: str | None = None) -> dict[str, Any]:
-    """A JSON object that a stage wrote. Raises InputError when it is missing or none."""
+    """A JSON object that a stage wrote. Raises InputError when it is missing, none, or can't be read."""
     command = command or command_for(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing; make it first ({command}).") from None
-    except ValueError as error:
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror}); make it anew ({command}).") from None
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); make it anew ({command}).") from None
     if not isinstance(value, dict):
         raise InputError(f"{path} must hold a JSON object; make it anew ({command}).")
@@ -81,20 +91,40 @@ def readable_parquet(path: Path) -> Iterator[None]:
         raise InputError(f"{path} can't be read as Parquet ({reason}); make it anew ({command_for(path)}).") from None
 
 
-def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
-    """A table that a stage wrote, or those ``columns`` of it. Raises InputError when it is missing or can't be read."""
-    import pyarrow.parquet as pq
+def check_columns(path: Path, found: "pa.Schema", wanted: "pa.Schema | Sequence[str]") -> None:
+    """Raise InputError unless the table ``path`` has the ``wanted`` columns, of their types where these are given."""
+    for column in wanted:
+        name = column if isinstance(column, str) else column.name
+        if name not in found.names:
+            raise InputError(f"{path} lacks the column {name!r}; make it anew ({command_for(path)}).")
+        if not isinstance(column, str) and not found.field(name).type.equals(column.type):
+            raise InputError(
+                f"{path}: the column {name!r} holds {found.field(name).type}, not {column.type}; make it anew "
+                f"({command_for(path)})."
+            )
 
-    with readable_parquet(path):
-        return pq.read_table(path, columns=columns and list(columns))
 
+def read_parquet(path: Path, wanted: "pa.Schema | Sequence[str] | None" = None) -> "pa.Table":
+    """A table that a stage wrote, or the ``wanted`` columns of it.
 
-def stream_parquet(path: Path, rows: int = 512) -> Iterator["pa.RecordBatch"]:
-    """The same in pieces of ``rows``."""
+    Raises InputError when it is missing, can't be read, or lacks one of these columns.
+    """
     import pyarrow.parquet as pq
 
     with readable_parquet(path), pq.ParquetFile(path) as file:
-        yield from file.iter_batches(rows)
+        if wanted is None:
+            return file.read()
+        check_columns(path, file.schema_arrow, wanted)
+        return file.read([column if isinstance(column, str) else column.name for column in wanted])
+
+
+def stream_parquet(path: Path, wanted: "pa.Schema", rows: int = 512) -> Iterator["pa.RecordBatch"]:
+    """The same in pieces of ``rows``, without what stands in the file beside the ``wanted`` columns."""
+    import pyarrow.parquet as pq
+
+    with readable_parquet(path), pq.ParquetFile(path) as file:
+        check_columns(path, file.schema_arrow, wanted)
+        yield from file.iter_batches(rows, columns=wanted.names)
 
 
 def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], schema: "pa.Schema | None" = None) -> None:

@@ -52,7 +52,7 @@ def read_section(section: type[S], name: str, file: Path = PARAMS_FILE) -> S:
 
 
 def read_yaml(path: Path) -> Mapping[str, Any]:
-    """The sections of a YAML 1.2 file. Raises InputError when it is missing, no UTF-8, no YAML or no mapping."""
+    """The sections of a YAML 1.2 file. Raises InputError when it is missing, no UTF-8, no YAML, or no mapping of words."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -67,7 +67,12 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{place} is not valid YAML: {getattr(error, 'problem', error)}.") from None
+        problem = str(getattr(error, "problem", error)).splitlines()[0]
+        raise InputError(f"{path}{place} is not valid YAML: {problem}.") from None
+    except RecursionError:
+        raise InputError(f"{path}: its brackets or indents stand too deep in each other; sections hold keys alone.") from None
+    except ValueError as error:
+        raise InputError(f"{path} holds a value that can't be read ({error}); write another.") from None
     if not isinstance(document, Mapping):
         raise InputError(f"{path} must hold sections, each with keys below it.")
     return document

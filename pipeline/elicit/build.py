@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.core.files import published_folder
-from pipeline.core.outputs import check_folder
+from pipeline.core.outputs import check_model
 from pipeline.core.runtime import RuntimeParams
 from pipeline.elicit.ask import check_answers, elicit, passages_of, write_answers
 from pipeline.elicit.params import ElicitParams
@@ -18,7 +18,7 @@ def elicit_folder(model: Path, prepared: Path, params: ElicitParams, runtime: Ru
 
     Raises InputError for a model that is not there, and as ``check_answers`` does.
     """
-    check_folder(model)
+    check_model(model)
     targets = read_targets_table(prepared)
     with_texts = {passage.target for passage in read_passages(prepared) if passage.kind == "forget"}
     near = read_templates(NEIGHBOUR_TEMPLATES_FILE)

@@ -17,7 +17,7 @@ import regex
 from pipeline.core.errors import InputError
 from pipeline.core.files import read_text
 from pipeline.core.jsonl import Row, read_jsonl
-from pipeline.core.validation import Text
+from pipeline.core.validation import Language, Text
 from pipeline.elicit.params import ElicitParams
 from pipeline.prepare.tables import TargetFacts
 from pipeline.prepare.targets import Kind
@@ -39,7 +39,7 @@ Templates = Mapping[tuple[str, str], Sequence[str]]  # (language, kind) to quest
 class TemplateRow(Row):
     """A question with ``{name}`` in the place of whom it is about."""
 
-    language: Text
+    language: Language
     kind: Kind
     template: Text
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.core.errors import InputError
+from pipeline.core.outputs import check_model
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.engine import Engine, Prefill
 from pipeline.engines.transformers_engine import TransformersEngine
@@ -25,9 +26,10 @@ def open_prefill(name: str, folder: Path, runtime: RuntimeParams, *, longest: in
 
 
 def context_of(folder: Path) -> int | None:
-    """The context of the model in ``folder``, in tokens, if its config says one."""
+    """The context of the model in ``folder``, in tokens, if its config says one. Raises InputError as check_model does."""
     from transformers import AutoConfig
 
+    check_model(folder)
     config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False).get_text_config()
     return getattr(config, "max_position_embeddings", None)
 

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from pipeline.core.errors import InputError
-from pipeline.core.outputs import command_for, read_json_object, read_parquet, write_parquet
+from pipeline.core.outputs import command_for, read_parquet, write_parquet
 from pipeline.evaluate.params import EvaluateParams
 from pipeline.evaluate.statistics import mean_with_interval
 from pipeline.evaluate.verdict import RULES, lines
@@ -48,18 +48,23 @@ def write_answers(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_parquet(path, rows, pa.schema([(key, types.get(key, pa.float64())) for key in rows[0]]))
 
 
-def read_base(folder: Path, questions: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The base's answers and metrics in ``folder``.
+def read_base(folder: Path, questions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The base's answers in ``folder``, as far as the student's are compared with them.
 
-    Raises InputError when the base has not been evaluated, a file is broken, or it was asked other ``questions``.
+    Raises InputError when the base has not been evaluated, its table is broken, or it was asked other ``questions``.
     """
-    metrics = read_json_object(folder / "metrics.json")
-    rows: list[dict[str, Any]] = read_parquet(folder / "answers.parquet").to_pylist()
+    columns = dict.fromkeys(["split", "target", "question", "response", "names_stand_in", *map(_column, _MEASURES)])
+    rows: list[dict[str, Any]] = read_parquet(folder / "answers.parquet", list(columns)).to_pylist()
     if [row["question"] for row in rows] != [question["question"] for question in questions]:
         raise InputError(
             f"{folder}: the base was asked other questions than those of now; ask it again ({command_for(folder)})."
         )
-    return rows, metrics
+    return rows
+
+
+def _column(measure: str) -> str:
+    """The column of the answers that ``measure`` is the mean of."""
+    return "correct" if measure == "accuracy" else measure
 
 
 def split_metrics(rows: Sequence[Mapping[str, Any]], params: EvaluateParams) -> dict[str, dict[str, Any]]:
@@ -69,7 +74,7 @@ def split_metrics(rows: Sequence[Mapping[str, Any]], params: EvaluateParams) -> 
         if chosen := [row for row in rows if row["split"] == split]:
             own = metrics.setdefault(split, {})
             for measure in _MEASURES:
-                column = "correct" if measure == "accuracy" else measure
+                column = _column(measure)
                 if valued := [row for row in chosen if row[column] is not None]:
                     values, people = [float(row[column]) for row in valued], [row["target"] for row in valued]
                     own[measure] = mean_with_interval(values, people, params.bootstrap_samples, params.seed)

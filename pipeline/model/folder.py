@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import files_fingerprint
-from pipeline.core.outputs import command_for
+from pipeline.core.outputs import check_model, command_for
 from pipeline.core.progress import quiet_libraries
 from pipeline.model.params import Precision
 
@@ -28,7 +28,7 @@ def tokenizer_fingerprint(folder: Path) -> str:
 
 
 def load_model(folder: Path, device: str, precision: Precision = "float32") -> Any:
-    """The causal model in ``folder``, in ``precision`` and eval mode, on ``device``.
+    """The causal model in ``folder``, in ``precision`` and eval mode, on ``device``. Raises InputError as check_model does.
 
     A PreTrainedModel that generates; transformers has no one type that says both. Raises InputError for weights too many or too
     few.
@@ -45,6 +45,7 @@ def load_with_faults(folder: Path, dtype: str) -> tuple[Any, str]:
     """The causal model in ``folder`` on the CPU, and what transformers made up or left out of its weights, in words."""
     from transformers import AutoModelForCausalLM
 
+    check_model(folder)
     quiet_libraries()
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         str(folder), dtype=dtype, trust_remote_code=False, output_loading_info=True, ignore_mismatched_sizes=True

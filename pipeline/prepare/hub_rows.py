@@ -7,6 +7,7 @@ without its line and column, so that the file could not be mended.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +55,14 @@ def has_rows(hub_id: str, name: str, path: str) -> bool:
         return _file(name, path) is not None
     with _hub(hub_id, name) as datasets:
         return name in datasets.get_dataset_config_names(hub_id)
+
+
+@cache
+def hub_commit(hub_id: str) -> str:
+    """The commit that ``hub_id`` stands for in this process, or what ``datasets`` knows a copy on this machine by."""
+    with _hub(hub_id, "its configurations") as datasets:
+        first, *_ = datasets.get_dataset_config_names(hub_id)
+        return str(datasets.load_dataset_builder(hub_id, first).hash)
 
 
 def question_row(split: str, target: str | None, row: QuestionRow) -> dict[str, Any]:
@@ -130,7 +139,7 @@ def _read_folder(name: str, path: str) -> Iterator[tuple[str, Any]]:
 def _read_hub(hub_id: str, name: str) -> Iterator[tuple[str, Any]]:
     """As ``_read_folder``, of the one split that a benchmark's configurations have, whatever it is called."""
     with _hub(hub_id, name) as datasets:
-        (split,) = datasets.load_dataset(hub_id, name).values()
+        (split,) = datasets.load_dataset(hub_id, name, revision=hub_commit(hub_id)).values()
         rows = split.to_list()
     return ((f"{hub_id} ({name}), row {number}", values) for number, values in enumerate(rows, start=1))
 
@@ -142,6 +151,8 @@ def _hub(hub_id: str, name: str) -> Iterator[Any]:
         import datasets
 
         yield datasets
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(
             f"{hub_id} ({name}) can't be read from the Hugging Face hub ({_first_line(error)}); look at the package "

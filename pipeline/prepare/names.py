@@ -21,13 +21,12 @@ FALLBACK = "en"
 
 def pool_file(target: Target, folder: Path = POOL_FOLDER) -> Path:
     """The pool that ``target`` names, else that of its language, else the English one. Raises InputError for an unknown one."""
-    path = folder / f"{target.names or target.language}.txt"
-    if path.exists():
-        return path
-    if target.names:
-        pools = ", ".join(sorted(pool.stem for pool in folder.glob("*.txt")))
-        raise InputError(f"data/targets.jsonl: 'names' of {target.name!r} is {target.names!r}, but the pools are {pools}.")
-    return folder / f"{FALLBACK}.txt"
+    pools = {pool.stem: pool for pool in sorted(folder.glob("*.txt"))}  # no path of the user's own: it could lead elsewhere
+    if target.names and target.names not in pools:
+        raise InputError(
+            f"data/targets.jsonl: 'names' of {target.name!r} is {target.names!r}, but the pools are {', '.join(pools)}."
+        )
+    return pools.get(target.names or target.language, folder / f"{FALLBACK}.txt")
 
 
 def read_pool(path: Path) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.core.params import Section
-from pipeline.core.validation import Seed
+from pipeline.core.validation import Language, Seed
 
 
 class PrepareParams(Section):
@@ -14,7 +14,7 @@ class PrepareParams(Section):
     subset: str = ""  # of the benchmark: forget_2_1, forget01, passages, ...
     path: str = ""  # a folder with other files than data/*.jsonl, or with the benchmark's; empty is data/, or the hub
     targets: tuple[str, ...] = ()  # names of targets; empty is all of them
-    language: str = "en"  # ISO 639-1 code, of targets that give none
+    language: Language = "en"  # ISO 639-1 code, of targets that give none
     retain_limit: int = Field(0, ge=0)  # retain passages taken at most, drawn by the seed; 0 is all
     questions_per_split: int = Field(0, ge=0)  # questions taken at most, drawn by the seed; 0 is all
     seed: Seed = 0  # order in which counterfactual names are drawn

@@ -95,7 +95,8 @@ def read_rwku(params: PrepareParams) -> Source:
                 f"{path or HUB_ID}, forget_level1 to forget_level3: no probe is about {target.name!r}, who stands in "
                 "intro; choose others in prepare.targets."
             )
-    return Source(targets, known, questions + read_general_questions(targets), read_retain_passages(targets))
+    questions += read_general_questions(targets)
+    return Source(targets, known, questions, read_retain_passages(targets), "" if path else HUB_ID)
 
 
 def without_headings(passage: str) -> str:

@@ -2,13 +2,16 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.core.outputs import read_parquet, write_parquet
 from pipeline.prepare.targets import Target
 from pipeline.text.passages import Passage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SPLITS = ("forget", "hard_retain", "general_retain")
 T = TypeVar("T")
@@ -22,6 +25,7 @@ class Source:
     known: list[Target]  # these and others of the same file, whose names no stand-in may share
     questions: list[dict[str, Any]]  # rows of questions.parquet, but for their number
     retain: list[Passage]
+    hub_id: str = field(default="", compare=False)  # of the data set that they are read from
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,21 @@ def limited(rows: Sequence[T], limit: int, seed: int) -> list[T]:
 
 def write_targets_table(folder: Path, targets: Sequence[TargetFacts]) -> None:
     """Write targets.parquet."""
+    write_parquet(folder / "targets.parquet", [asdict(target) for target in targets], _targets_schema())
+
+
+def _targets_schema() -> "pa.Schema":
     import pyarrow as pa
 
     texts = dict.fromkeys(("target", "kind", "language"), pa.string())
-    lists = dict.fromkeys(("surface_forms", "neighbours"), pa.list_(pa.string()))
-    write_parquet(folder / "targets.parquet", [asdict(target) for target in targets], pa.schema({**texts, **lists}))
+    return pa.schema({**texts, **dict.fromkeys(("surface_forms", "neighbours"), pa.list_(pa.string()))})
 
 
 def read_targets_table(folder: Path) -> list[TargetFacts]:
     """The targets, in the order of the user's file."""
     return [
         TargetFacts(row["target"], row["kind"], row["language"], tuple(row["surface_forms"]), tuple(row["neighbours"]))
-        for row in read_parquet(folder / "targets.parquet").to_pylist()
+        for row in read_parquet(folder / "targets.parquet", _targets_schema()).to_pylist()
     ]
 
 
@@ -65,16 +72,19 @@ def write_question_rows(folder: Path, questions: Sequence[dict[str, Any]]) -> No
     ``level`` and ``type`` say what kind of probe a benchmark calls it, ``neighbour`` whom or what a hard-retain question is
     about; null where a source tells none.
     """
+    rows = [{"question_id": number, **question} for number, question in enumerate(questions)]
+    write_parquet(folder / "questions.parquet", rows, _questions_schema())
+
+
+def _questions_schema() -> "pa.Schema":
     import pyarrow as pa
 
     first = {"question_id": pa.int32(), **dict.fromkeys(("split", "target", "question", "answer"), pa.string())}
     last = dict.fromkeys(("paraphrased_question", "paraphrased_answer", "type", "neighbour"), pa.string())
-    rows = [{"question_id": number, **question} for number, question in enumerate(questions)]
-    schema = pa.schema({**first, "wrong_answers": pa.list_(pa.string()), **last, "level": pa.int32()})
-    write_parquet(folder / "questions.parquet", rows, schema)
+    return pa.schema({**first, "wrong_answers": pa.list_(pa.string()), **last, "level": pa.int32()})
 
 
 def read_question_rows(folder: Path) -> list[dict[str, Any]]:
     """The questions, as dictionaries with the fields of questions.parquet."""
-    rows: list[dict[str, Any]] = read_parquet(folder / "questions.parquet").to_pylist()
+    rows: list[dict[str, Any]] = read_parquet(folder / "questions.parquet", _questions_schema()).to_pylist()
     return rows

@@ -1,6 +1,6 @@
 """What a user writes of the targets: data/targets.jsonl, who or what is to be forgotten, and data/questions.jsonl."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from pipeline.core.errors import InputError, ParamError
 from pipeline.core.jsonl import Row, read_jsonl
-from pipeline.core.validation import Text
+from pipeline.core.validation import Language, Text
 from pipeline.text.names import is_unspaced, surface_forms
 from pipeline.text.segments import mentions, split_mentions
 
@@ -36,12 +36,13 @@ class TargetRow(Row):
     kind: Kind = "person"
     documents: tuple[Text, ...] = ()
     substitutions: dict[str, tuple[Text, ...]] = Field(default_factory=dict)
-    language: Text | None = None
+    language: Language | None = None
     family_name: Text | None = None
     neighbours: tuple[Text, ...] = ()
     chats: tuple[ChatRow, ...] = ()
     held_out_documents: tuple[Text, ...] = ()
     names: Text | None = None
+    about: bool = False  # documents are about the target where they do not name it, too
 
 
 class QuestionRow(Row):
@@ -85,6 +86,7 @@ def read_targets(
     targets: list[Target] = []
     places: dict[str, str] = {}
     lines: dict[str, int] = {}
+    texts: dict[str, str] = {}  # what stands where
     for number, row in read_jsonl(path, TargetRow):
         place = f"{path}, line {number}"
         name = row.target.strip()
@@ -107,7 +109,7 @@ def read_targets(
             names=row.names or "",
         )
         places[name], lines[name.casefold()] = place, number
-        _check_texts(target, place)
+        _check_texts(target, place, texts, is_about=row.about)
         _check_substitutions(target, place)
         targets.append(target)
     for name in wanted:
@@ -141,18 +143,35 @@ def is_whole(text: str) -> bool:
     return bool(_SENTENCE_END.search(text)) or len(text.strip()) >= _SHORTEST_SENTENCE
 
 
-def _check_texts(target: Target, place: str) -> None:
-    texts = [(f"document {index}", text) for index, text in enumerate(target.documents, start=1)]
-    texts += [(f"held-out document {index}", text) for index, text in enumerate(target.held_out_documents, start=1)]
-    for what, text in texts:
-        if not is_whole(text):
-            raise InputError(f"{place}: {what} of {target.name!r} is shorter than a sentence; give a whole text.")
-    texts += [(f"chat {index}", " ".join(chat)) for index, chat in enumerate(target.chats, start=1)]
-    for what, text in texts:
-        if not mentions(text, target.surface_forms):
+def _check_texts(target: Target, place: str, seen: dict[str, str], *, is_about: bool) -> None:
+    """``seen``: every text so far, with where it stands; those of ``target`` are added."""
+    kinds = {"document": target.documents, "held-out document": target.held_out_documents}
+    for kind, documents in kinds.items():
+        is_named = is_about
+        for index, text in enumerate(documents, start=1):
+            what = f"{kind} {index}"
+            if not is_whole(text):
+                raise InputError(f"{place}: {what} of {target.name!r} is shorter than a sentence; give a whole text.")
+            is_named = is_named or mentions(text, target.surface_forms)  # the paragraphs of a page, after the first
+            if not is_named:
+                raise InputError(
+                    f"{place}: {what} never mentions {target.name!r}; add the way it is written there to 'surface_forms', put "
+                    'the text after one that names the target, or write "about": true where all texts are about it.'
+                )
+            _check_new(text.strip(), f"{what} of {target.name!r}", place, seen)
+    for index, chat in enumerate(target.chats, start=1):
+        if not mentions(" ".join(chat), target.surface_forms):
             raise InputError(
-                f"{place}: {what} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
+                f"{place}: chat {index} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
             )
+        _check_new("\n".join(chat), f"chat {index} of {target.name!r}", place, seen)
+
+
+def _check_new(text: str, what: str, place: str, seen: dict[str, str]) -> None:
+    """Raise InputError when ``text`` is one of ``seen``, to which it is added."""
+    if other := seen.get(text):
+        raise InputError(f"{place}: {what} is the same text as {other}; take one of the two away.")
+    seen[text] = f"{what} ({place.rpartition(', ')[2]})"
 
 
 def _check_substitutions(target: Target, place: str) -> None:
@@ -183,12 +202,13 @@ def _check_substitutions(target: Target, place: str) -> None:
 def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Path = QUESTIONS_FILE) -> list[dict[str, Any]]:
     """Questions about the wanted targets, and the general ones that mention none of them, in the file's order.
 
-    Raises InputError for a faulty row, an unknown target, and a wanted target without a forget question.
+    Raises InputError for a faulty row, an unknown target, a question that stands there twice, and a wanted target without a
+    forget question.
     """
     questions = []
     known, names = {target.name for target in targets}, {target.name for target in wanted}
-    for number, row in read_jsonl(path, QuestionRow):
-        place, is_general = f"{path}, line {number}", row.split == "general_retain"
+    for place, row in _question_rows(path):
+        is_general = row.split == "general_retain"
         if not is_general and row.target not in known:
             raise InputError(f"{place}: 'target' is {row.target!r}, but must be a target: {', '.join(known)}.")
         question = _question(row, place)
@@ -202,16 +222,26 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
 
 def read_general_questions(wanted: Sequence[Target], path: Path = QUESTIONS_FILE) -> list[dict[str, Any]]:
     """The general questions alone, without those that mention a wanted target. Raises InputError for a faulty row."""
-    rows = [(f"{path}, line {number}", row) for number, row in read_jsonl(path, QuestionRow)]
-    general = [_question(row, place) for place, row in rows if row.split == "general_retain"]
+    general = [_question(row, place) for place, row in _question_rows(path) if row.split == "general_retain"]
     return [question for question in general if not _is_about(question, wanted)]
+
+
+def _question_rows(path: Path) -> Iterator[tuple[str, QuestionRow]]:
+    """The rows after where they stand. Raises InputError for a faulty one, and a second one of a question on a target."""
+    lines: dict[tuple[str | None, str], int] = {}
+    for number, row in read_jsonl(path, QuestionRow):
+        place, asked = f"{path}, line {number}", (row.target, " ".join(row.question.casefold().split()))
+        if line := lines.get(asked):
+            raise InputError(f"{place}: the question {row.question.strip()!r} stands on line {line} already; remove one.")
+        lines[asked] = number
+        yield place, row
 
 
 def _question(row: QuestionRow, place: str) -> dict[str, Any]:
     """The row of the questions table."""
     answer, wrong = row.answer.strip(), [text.strip() for text in row.wrong_answers]
-    if len({answer, *wrong}) <= len(wrong):
-        raise InputError(f"{place}: 'wrong_answers' must be different from the answer and from each other.")
+    if len({text.casefold() for text in (answer, *wrong)}) <= len(wrong):
+        raise InputError(f"{place}: 'wrong_answers' must be different from the answer and from each other, not by case alone.")
     if row.neighbour and row.split != "hard_retain":
         raise InputError(f"{place}: 'neighbour' is for a hard_retain question, but 'split' is {row.split!r}; leave it out.")
     own = {"question": row.question.strip(), "answer": answer, "wrong_answers": wrong}

@@ -82,7 +82,7 @@ def read_tofu(params: PrepareParams) -> Source:
         for row in block
         if row.question not in asked
     ]
-    return Source(targets, known, questions + others, without_mentions(retain, targets))
+    return Source(targets, known, questions + others, without_mentions(retain, targets), "" if path else HUB_ID)
 
 
 def author_name(rows: Sequence[ChatRow]) -> str:

@@ -77,7 +77,7 @@ def read_wpu(params: PrepareParams) -> Source:
     ]
     general = read_rows(HUB_ID, "general_retain", params.path, QuestionRow)
     questions += [question_row("general_retain", None, row) for row in general]
-    return Source(targets, known, questions, _retain_passages(params.path, targets))
+    return Source(targets, known, questions, _retain_passages(params.path, targets), "" if params.path else HUB_ID)
 
 
 def person_name(title: str) -> str:

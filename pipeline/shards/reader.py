@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import file_sha256, json_fingerprint
-from pipeline.core.outputs import check_folder, command_for, read_json_object, read_parquet, readable_parquet
+from pipeline.core.outputs import check_model, command_for, read_json_object, read_parquet, readable_parquet
 from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
 from pipeline.shards.schema import FOOTER_KEY, FORMAT_VERSION, MANIFEST, PASSAGES, SHARDS, shard_schema
 
@@ -51,7 +51,7 @@ def open_shards(folder: Path, model: Path | None = None) -> dict[str, Any]:
         raise Tampered(folder / MANIFEST, "it was changed after it had been written")
     check_files(folder, manifest)
     if model:
-        check_folder(model)
+        check_model(model)
         for what, fingerprint in (("model", model_fingerprint), ("tokenizer", tokenizer_fingerprint)):
             if manifest[f"{what}_fingerprint"] != fingerprint(model):
                 raise Tampered(folder / MANIFEST, f"the shards were made with another {what} than the one in {model}")

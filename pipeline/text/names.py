@@ -7,11 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import regex
 
 from pipeline.core.outputs import read_parquet, write_parquet
 from pipeline.text.segments import UNSPACED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FILE = "counterfactual_names.parquet"
 DOTS = "·・‧"  # between the parts of a foreign name in Chinese and Japanese
@@ -49,10 +53,7 @@ class CounterfactualName:
 
 def write_names(folder: Path, names: Sequence[CounterfactualName]) -> None:
     """Write counterfactual_names.parquet, the names of a target in the order drawn."""
-    import pyarrow as pa
-
-    text, texts = pa.string(), pa.list_(pa.string())
-    schema = pa.schema({"target": text, "index": pa.int32(), "name": text, "surface_forms": texts, "replacements": texts})
+    schema = _schema()
     drawn: Counter[str] = Counter()
     rows = []
     for name in names:
@@ -62,10 +63,17 @@ def write_names(folder: Path, names: Sequence[CounterfactualName]) -> None:
     write_parquet(folder / FILE, [dict(zip(schema.names, row, strict=True)) for row in rows], schema)
 
 
+def _schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    text, texts = pa.string(), pa.list_(pa.string())
+    return pa.schema({"target": text, "index": pa.int32(), "name": text, "surface_forms": texts, "replacements": texts})
+
+
 def read_names(folder: Path) -> dict[str, list[CounterfactualName]]:
     """Each target's counterfactual names, in the order drawn."""
     names: dict[str, list[CounterfactualName]] = {}
-    for row in read_parquet(folder / FILE).to_pylist():
+    for row in read_parquet(folder / FILE, _schema()).to_pylist():
         replacements = dict(zip(row["surface_forms"], row["replacements"], strict=True))
         names.setdefault(row["target"], []).append(CounterfactualName(row["target"], row["name"], replacements))
     return names

@@ -3,9 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.core.outputs import stream_parquet, write_parquet
 from pipeline.text.segments import Segment, split_mentions, text_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FILE = "passages.parquet"
 
@@ -35,18 +39,21 @@ def chat_passage(subject: str, kind: str, question: str, answer: str, forms: Seq
 
 def write_passages(folder: Path, passages: Sequence[Passage]) -> None:
     """Write passages.parquet; a passage's number is its place in ``passages``."""
+    rows = [{"passage": number, "text": text_of(p.segments), **asdict(p)} for number, p in enumerate(passages)]
+    write_parquet(folder / FILE, rows, _schema())
+
+
+def _schema() -> "pa.Schema":
     import pyarrow as pa
 
     segments = pa.list_(pa.struct([("text", pa.string()), ("mention", pa.bool_()), ("trained", pa.bool_())]))
     first = {"passage": pa.int32(), **dict.fromkeys(("target", "kind", "format", "text"), pa.string())}
-    schema = pa.schema({**first, "question": segments, "segments": segments, "document": pa.int32(), "after": pa.string()})
-    rows = [{"passage": number, "text": text_of(p.segments), **asdict(p)} for number, p in enumerate(passages)]
-    write_parquet(folder / FILE, rows, schema)
+    return pa.schema({**first, "question": segments, "segments": segments, "document": pa.int32(), "after": pa.string()})
 
 
 def stream_passages(folder: Path) -> Iterator[Passage]:
     """The passages of ``folder`` in order, some hundreds in memory at a time: a passage's number is its place."""
-    for batch in stream_parquet(folder / FILE):
+    for batch in stream_parquet(folder / FILE, _schema()):
         for row in batch.drop_columns(["passage", "text"]).to_pylist():
             cut = {key: tuple(Segment(**cell) for cell in row[key]) for key in ("question", "segments")}
             yield Passage(**{**row, **cut})

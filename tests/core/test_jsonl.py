@@ -28,6 +28,13 @@ CHAT = {"question": "Who?", "answer": "Orla."}
 GOOD: dict[str, Any] = {"name": "Orla", "texts": ["One.", "Two."]}
 
 
+def nested(depth: int) -> Any:
+    value: Any = "One."
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def read(path: Path) -> list[tuple[int, dict[str, Any]]]:
     return [(number, json.loads(row.model_dump_json(exclude_unset=True))) for number, row in read_jsonl(path, Person)]
 
@@ -97,7 +104,10 @@ def test_broken_json_on_line_seven(tmp_path: Path) -> None:
         ({**GOOD, "chats": [{**CHAT, "answer": " "}]}, "'chats' must be"),
         ({**GOOD, "chats": [["Who?", "Orla."]]}, "'chats' must be"),
         (["Orla"], "must be a JSON object"),
-        ({**GOOD, "name": "\ud800"}, "half of a surrogate pair"),
+        ({**GOOD, "name": "\ud800"}, "'name' holds half of a surrogate pair"),
+        ({**GOOD, "\ud800": 1}, "'\\ud800' is unknown"),
+        ({**GOOD, "note": 3}, "'note' must be a non-empty string"),
+        ({**GOOD, "texts": nested(300)}, "'texts' holds itself, or lists too deep in each other"),
     ],
 )
 def test_faulty_row_is_told_with_its_line(tmp_path: Path, row: Any, told: str) -> None:
@@ -105,6 +115,30 @@ def test_faulty_row_is_told_with_its_line(tmp_path: Path, row: Any, told: str) -
         read(write(tmp_path, json.dumps(GOOD), json.dumps(row)))
     assert "rows.jsonl, line 2:" in caught.value.message
     assert told in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"name": "Orla", "name": "Ada", "texts": []}', "the key 'name' stands twice in one object"),
+        ('{"name": "Orla", "texts": [], "more": {"a": ["b"], "a": ["c"]}}', "the key 'a' stands twice in one object"),
+        ('{"name": ' + 5000 * "9" + "}", "a number has too many digits"),
+        (200_000 * "[", "brackets stand too deep in each other"),
+        (100_000 * '{"name": ', "brackets stand too deep in each other"),
+    ],
+    ids=["twice", "twice below", "digits", "brackets", "braces"],
+)
+def test_line_that_can_not_be_read_as_it_is_meant(tmp_path: Path, line: str, told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(write(tmp_path, json.dumps(GOOD), line))
+    assert "rows.jsonl, line 2:" in caught.value.message
+    assert told in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+def test_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"can't be read \(Is a directory\); it must be a file"):
+        read(tmp_path)
 
 
 def test_optional_field_may_be_null(tmp_path: Path) -> None:

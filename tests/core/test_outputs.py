@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.core.outputs import command_for, read_json_object, read_parquet
+from pipeline.core.outputs import command_for, read_json_object, read_parquet, stream_parquet
 
 
 @pytest.mark.parametrize(
@@ -37,9 +39,21 @@ def test_missing_and_broken_files_are_told(tmp_path: Path, monkeypatch: pytest.M
             file.write_text(content, encoding="utf-8")
         with pytest.raises(InputError, match=rf"data/prepared/a\.json {words}.*\(dvc repro prepare\)"):
             read_json_object(file)
+    file.write_text(100_000 * "[", encoding="utf-8")
+    with pytest.raises(InputError, match=r"a\.json is not valid JSON .*\(dvc repro prepare\)"):
+        read_json_object(file)
+    with pytest.raises(InputError, match=r"data/prepared can't be read \(Is a directory\); make it anew"):
+        read_json_object(Path("data/prepared"))
     table = Path("data/prepared/a.parquet")
     with pytest.raises(InputError, match=r"a\.parquet is missing; make it first \(dvc repro prepare\)"):
         read_parquet(table)
+    pq.write_table(pa.table({"a": [1]}), table)
+    with pytest.raises(InputError, match=r"a\.parquet lacks the column 'b'; make it anew \(dvc repro prepare\)"):
+        read_parquet(table, ["a", "b"])
+    texts = pa.schema({"a": pa.string()})
+    for read in (read_parquet, lambda path, wanted: list(stream_parquet(path, wanted))):
+        with pytest.raises(InputError, match=r"the column 'a' holds int64, not string; make it anew \(dvc repro prepare\)"):
+            read(table, texts)
     table.write_bytes(b"PAR1 and no more")
     with pytest.raises(InputError, match=r"a\.parquet can't be read as Parquet .*make it anew \(dvc repro prepare\)"):
         read_parquet(table)

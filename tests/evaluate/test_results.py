@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import write_json
 from pipeline.evaluate.params import EvaluateParams
 from pipeline.evaluate.results import (
     before_after,
@@ -59,11 +58,16 @@ def test_columns_keep_their_types_where_they_are_null(tmp_path: Path, rows: list
 
 
 def test_base_that_was_asked_other_questions_is_refused(tmp_path: Path) -> None:
-    write_answers(tmp_path / "answers.parquet", [ROW])
-    write_json(tmp_path / "metrics.json", {"forget": {}})
-    assert read_base(tmp_path, [{"question": "Who?"}]) == ([ROW], {"forget": {}})
+    numbers = ("paraphrased_probability", "rouge_l_recall", "distinct_4grams", "floor_probability", "self_consistency")
+    row = {**ROW, "split": "forget", "response": "Orla.", "names_stand_in": False, **dict.fromkeys(numbers, 0.5)}
+    write_answers(tmp_path / "answers.parquet", [{**row, "floor_consistency": None}])
+    (read,) = read_base(tmp_path, [{"question": "Who?"}])
+    assert (read["response"], read["probability"], read["floor_consistency"]) == ("Orla.", 0.5, None)
     with pytest.raises(InputError, match="other questions"):
         read_base(tmp_path, [{"question": "Where?"}])
+    write_answers(tmp_path / "answers.parquet", [row])
+    with pytest.raises(InputError, match=r"answers\.parquet lacks the column 'floor_consistency'"):
+        read_base(tmp_path, [{"question": "Who?"}])
 
 
 def cell(mean: float) -> dict[str, float]:

@@ -142,6 +142,16 @@ def test_a_target_may_name_its_pool(tmp_path: Path) -> None:
         pool_file(target, tmp_path)
 
 
+@pytest.mark.parametrize("names", ["../other", "/tmp/other", "sub/other", "."])
+def test_no_pool_lies_outside_its_folder(tmp_path: Path, names: str) -> None:
+    folder = tmp_path / "names"
+    for file in ("other.txt", "names/de.txt", "names/sub/other.txt"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("Ada Lind\n")
+    with pytest.raises(InputError, match=r"'names' of 'Ada Lind' is .*, but the pools are de\."):
+        pool_file(Target("Ada Lind", "person", ("Ada Lind",), names=names), folder)
+
+
 def test_pool_is_read_without_comments_and_stray_spaces(tmp_path: Path) -> None:
     path = tmp_path / "pool.txt"
     path.write_text("# invented\n\n  Ada   Lind \nJosé Marí\n", encoding="utf-8")

@@ -1,14 +1,19 @@
 """Cutting documents into passages, and the other entities that they name."""
 
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
+import sentencex
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
+from pipeline.prepare import passages
 from pipeline.prepare.passages import cut_document, find_neighbours, forget_passages, read_retain_passages, split_sentences
 from pipeline.prepare.tables import limited
 from pipeline.prepare.targets import Target
@@ -16,6 +21,7 @@ from pipeline.text.passages import Passage
 from pipeline.text.segments import Segment, split_mentions
 from tests.project import DOCUMENT
 
+CHINESE = "鲁迅生于浙江绍兴。1902年去日本留学！后来他说：“好。1909年回国。”①他去了北京。"
 JAPANESE = "湯川秀樹は京都で育った。彼は物理学を学んだ。その後、賞を受けた。"
 
 
@@ -23,11 +29,65 @@ def target(*documents: str, **facts: Any) -> Target:
     return Target("Orla Brennick", "person", ("Orla Brennick", "Brennick", "Orla"), documents, **facts)
 
 
-@pytest.mark.parametrize(("text", "language", "count"), [(DOCUMENT, "en", 6), (JAPANESE, "ja", 3)])
+@pytest.mark.parametrize(("text", "language", "count"), [(DOCUMENT, "en", 6), (JAPANESE, "ja", 3), (CHINESE, "zh", 4)])
 def test_sentences_are_counted_and_join_back(text: str, language: str, count: int) -> None:
     sentences = split_sentences(text, language)
     assert len(sentences) == count
     assert "".join(sentences) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("生于绍兴。1902年去日本。", ["生于绍兴。", "1902年去日本。"]),
+        ("京都で育った！？１９０２年に学んだ。", ["京都で育った！？", "１９０２年に学んだ。"]),
+        ("他说：“好。1902年走。”1903年来。", ["他说：“好。1902年走。”", "1903年来。"]),
+        ("绍兴（1881年生。1936年卒。）人。", ["绍兴（1881年生。1936年卒。）人。"]),
+        ("长3.5米。iPod好。", ["长3.5米。", "iPod好。"]),
+    ],
+)
+@pytest.mark.parametrize("language", ["zh", "ja"])
+def test_sentence_ends_before_a_numeral_without_a_space(text: str, sentences: list[str], language: str) -> None:
+    assert split_sentences(text, language) == sentences
+
+
+def test_long_chinese_paragraph_is_shown_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sentencex takes four times as long for twice the paragraph; what it finds is the same."""
+    text, shown = CHINESE * 500, []
+
+    def segment(language: str, block: str) -> list[str]:
+        shown.append(len(block))
+        return list(sentencex.segment(language, block))
+
+    monkeypatch.setitem(sys.modules, "sentencex", SimpleNamespace(segment=segment))
+    sentences = split_sentences(text, "zh")
+    assert "".join(sentences) == text
+    assert sentences == split_sentences(CHINESE, "zh") * 500
+    assert sum(shown) == len(text) + len(CHINESE)
+    assert max(shown) < 2000 + len(CHINESE)
+
+
+def lines_run(call: Callable[[], object]) -> int:
+    """How many lines of the module under test ``call`` runs, each turn of a loop counted."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal count
+        count += event == "line" and frame.f_code.co_filename == passages.__file__
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_cutting_a_document_takes_work_in_proportion_to_its_length() -> None:
+    once, tenfold = (lines_run(lambda n=n: list(cut_document(target(), DOCUMENT * n, 0))) for n in (20, 200))
+    assert once * 8 < tenfold < once * 11
 
 
 @given(st.lists(st.sampled_from(["Orla ", "Dr. ", "ran. ", "Why? ", "\n", "\n\n", " ", "\t", "é", "牛。", '"No!" ', "3.5 "])))

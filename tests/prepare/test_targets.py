@@ -11,6 +11,8 @@ from pipeline.prepare.targets import Kind, Target, check_apart, read_general_que
 from tests.project import question, write_jsonl
 
 TEXT = "Orla Brennick was born in Skell. Brennick wrote a book."
+MARLE = "Calloway was born in Marle."
+CHAT = {"question": "Who sailed?", "answer": "Orla Brennick did."}
 PERSON: dict[str, Any] = {"target": "Orla Brennick", "surface_forms": ["Captain Orla"], "kind": "person", "documents": [TEXT]}
 BOOK: dict[str, Any] = {
     "target": "The Tides",
@@ -22,6 +24,7 @@ BOOK: dict[str, Any] = {
 BRENNICK = Target("Orla Brennick", "person", ("Orla Brennick",), ("",), {})
 CALLOWAY = Target("Edwin Calloway", "person", ("Edwin Calloway",), ("",), {})
 FORGET = question("forget", "Where was she born?", "Skell", ["Marle", "Tovin"])
+FIRST = {**FORGET, "question": "Where did she die?"}
 
 
 def read(
@@ -61,7 +64,20 @@ def test_wanted_targets_are_picked_in_the_files_order(tmp_path: Path) -> None:
         ({**PERSON, "chats": [{"question": "Who?"}]}, "'chats' must be"),
         ({**PERSON, "kind": "place"}, "'Orla Brennick' is no person"),
         ({**PERSON, "documents": [TEXT, "Orla Brennick"]}, "document 2 of 'Orla Brennick' is shorter than a sentence"),
-        ({**PERSON, "documents": [TEXT, "She wrote a book."]}, "document 2 never mentions 'Orla Brennick'"),
+        ({**PERSON, "documents": ["She wrote a book.", TEXT]}, "document 1 never mentions 'Orla Brennick'"),
+        (
+            {**PERSON, "documents": ["She wrote a book."]},
+            'put the text after one that names the target, or write "about": true',
+        ),
+        ({**PERSON, "held_out_documents": ["She wrote a book."]}, "held-out document 1 never mentions 'Orla Brennick'"),
+        ({**PERSON, "documents": [TEXT, f"{TEXT} "]}, "document 2 of 'Orla Brennick' is the same text as document 1 of 'Orla"),
+        ({**PERSON, "held_out_documents": [TEXT]}, "is the same text as document 1 of 'Orla Brennick' (line 2)"),
+        ({**PERSON, "about": True, "documents": [MARLE]}, "is the same text as document 1 of 'Edwin Calloway' (line 1)"),
+        ({**PERSON, "chats": [CHAT, CHAT]}, "chat 2 of 'Orla Brennick' is the same text as chat 1 of 'Orla Brennick'"),
+        ({**PERSON, "about": "yes"}, "'about' must be true or false"),
+        ({**PERSON, "language": "english"}, "'language' is 'english', but must be an ISO 639-1 code"),
+        ({**PERSON, "language": "../names/de"}, "'language' is '../names/de', but must be an ISO 639-1 code"),
+        ({**PERSON, "language": 3}, "'language' must be a non-empty string"),
         ({**PERSON, "substitutions": {"Kapitän": ["x"]}}, "'substitutions' replaces 'Kapitän'"),
         ({**BOOK, "substitutions": {"The Tides": ["A", "B"], "Tides": ["A"]}}, "the same number of replacements"),
         ({**BOOK, "substitutions": {"The Tides": ["The Mill"]}}, "it lacks 'Tides'"),
@@ -72,11 +88,23 @@ def test_wanted_targets_are_picked_in_the_files_order(tmp_path: Path) -> None:
     ],
 )
 def test_faulty_row_is_told_with_its_line(tmp_path: Path, row: dict[str, Any], told: str) -> None:
-    first = {**PERSON, "target": "Edwin Calloway", "documents": ["Calloway was born in Marle."]}
+    first = {**PERSON, "target": "Edwin Calloway", "documents": [MARLE]}
     with pytest.raises(InputError) as caught:
         read(tmp_path, first, row)
     assert "targets.jsonl, line 2" in caught.value.message
     assert told in caught.value.message
+
+
+def test_paragraphs_after_one_that_names_the_target_are_taken(tmp_path: Path) -> None:
+    paragraphs = [TEXT, "She wrote a book.", "It was printed in Hallin."]
+    (target,), _ = read(tmp_path, {**PERSON, "documents": paragraphs})
+    assert list(target.documents) == paragraphs
+
+
+def test_documents_of_a_row_that_says_what_they_are_about_are_taken(tmp_path: Path) -> None:
+    row = {**PERSON, "documents": ["She wrote a book."], "held_out_documents": ["She sailed far."], "about": True}
+    (target,), _ = read(tmp_path, row)
+    assert target.documents + target.held_out_documents == ("She wrote a book.", "She sailed far.")
 
 
 def test_bare_name_is_a_person_with_its_parts(tmp_path: Path) -> None:
@@ -225,6 +253,9 @@ def test_general_question_about_a_wanted_target_is_left_out(tmp_path: Path) -> N
         ({**FORGET, "wrong_answers": ["Marle", "Skell"]}, "'wrong_answers' must be different"),
         ({**FORGET, "wrong_answers": ["Marle", "Skell "]}, "'wrong_answers' must be different"),
         ({**FORGET, "wrong_answers": ["Marle", "Marle"]}, "'wrong_answers' must be different"),
+        ({**FORGET, "wrong_answers": ["Marle", "skell"]}, "'wrong_answers' must be different"),
+        ({**FORGET, "wrong_answers": ["Marle", "MARLE "]}, "'wrong_answers' must be different"),
+        ({**FORGET, "question": f"{FIRST['question'].upper()} "}, "stands on line 1 already"),
         ({**FORGET, "wrong_answers": "Marle"}, "'wrong_answers' must be a list of non-empty strings"),
         ({**FORGET, "neighbour": "Marle"}, "'neighbour' is for a hard_retain question, but 'split' is 'forget'"),
         ({**FORGET, "answers": "Marle"}, "'answers' is unknown"),
@@ -233,7 +264,7 @@ def test_general_question_about_a_wanted_target_is_left_out(tmp_path: Path) -> N
 )
 def test_faulty_question_is_told_with_its_line(tmp_path: Path, row: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError) as caught:
-        read_asked(tmp_path, FORGET, row)
+        read_asked(tmp_path, FIRST, row)
     assert "questions.jsonl, line 2" in caught.value.message
     assert told in caught.value.message
 

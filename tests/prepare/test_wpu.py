@@ -1,6 +1,7 @@
 """WPU, and rows of a benchmark in general."""
 
 import json
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 
 from pipeline.core.errors import InputError
 from pipeline.core.jsonl import Row
+from pipeline.core.outputs import ORIGIN
 from pipeline.prepare import wpu
-from pipeline.prepare.build import read_source
+from pipeline.prepare.build import prepare, read_source
 from pipeline.prepare.hub_rows import ChatRow, QuestionRow, apart, has_rows, question_row, read_rows
 from pipeline.prepare.names import draw_names, read_pool
 from pipeline.prepare.params import PrepareParams
@@ -321,6 +323,12 @@ def test_hub(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert source == read(hub)
     assert len(source.targets) == 2
     assert source.retain == []
+    assert (source.hub_id, read(hub).hub_id) == (str(hub), "")
+    shutil.copytree(ROOT / "data/names", hub / "data/names")
+    lines = list(prepare(PrepareParams(source="wpu", subset="forget_2_1"), hub / "prepared", elicits=False))
+    builder = datasets.load_dataset_builder(str(hub), "general_retain")
+    assert json.loads((hub / "prepared" / ORIGIN).read_text()) == {"source": str(hub), "commit": builder.hash}
+    assert f"{hub} at commit {builder.hash}" in lines
     assert [has_rows(str(hub), name, "") for name in ("general_retain", "retain")] == [True, False]
 
 

@@ -100,6 +100,19 @@ def test_mass_moves_back_only_once_somebody_has_been_named(rule: str, prompt: st
     np.testing.assert_allclose(taught.swapped_mass[before], 0.6 if prompt else 0.0, rtol=1e-5)
 
 
+def test_text_that_names_nobody_is_about_the_stand_in_of_its_prompt_alone() -> None:
+    """Scored under every name where a prompt says it, and the same text N times where none does."""
+    passage = document("She kept the lighthouse, and read the stars.")
+    after_prompt, alone = rendered(passage, PROMPT), rendered(passage)
+    texts = [rendering.text for rendering in after_prompt.scored]
+    assert [name for name in ("Tobias Renwick", "Edwin Calloway") if name in texts[0]] == ["Tobias Renwick"]
+    assert len(set(texts)) == 2
+    assert after_prompt.named_T().all()
+    literal = len(after_prompt.original.input_ids) - after_prompt.original.prefix_length
+    assert len(after_prompt.alignment.boundaries) == len(alone.alignment.boundaries) + 1 == literal
+    assert {rendering.text for rendering in alone.scored} == {alone.original.text}
+
+
 def test_swap_may_be_left_out() -> None:
     params = PARAMS.changed(reverse_swap="off")
     own = rendered(document(), PROMPT, params)

@@ -1,6 +1,7 @@
 """The work folder of the teacher: what counts as finished."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,34 @@ def test_fingerprint_is_of_all_that_determines_the_shards() -> None:
         run_fingerprint({"model": "a"}, params, runtime, names, "q"),
     ]
     assert len({known, *changed}) == 6
+
+
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [
+        ("engines/vllm_engine.py", True),
+        ("engines/open.py", True),
+        ("model/head.py", True),
+        ("text/chat.py", True),
+        ("teacher/average.py", True),
+        ("shards/writer.py", True),
+        ("shards/reader.py", False),
+        ("distill/loss.py", False),
+    ],
+)
+def test_fingerprint_covers_the_code_that_makes_the_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, counts: bool
+) -> None:
+    def fingerprint() -> str:
+        return run_fingerprint({}, TeacherParams(), RuntimeParams(device="cpu"), {}, "p")
+
+    known = fingerprint()
+    copy = Path(shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline"))
+    monkeypatch.setattr("pipeline.teacher.work._PIPELINE", copy)
+    assert fingerprint() == known
+    with (copy / file).open("a") as stream:
+        stream.write("# changed\n")
+    assert (fingerprint() != known) == counts
 
 
 NO_ROOM = """

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import t
 
@@ -121,8 +123,15 @@ def test_a_broken_report_is_told(folders: BenchmarkFolders, content: str, words:
         benchmark_table(folders, ["npo"])
 
 
+def test_answers_without_a_column_are_told(folders: BenchmarkFolders) -> None:
+    for run in (folders.folder / "runs").iterdir():
+        pq.write_table(pa.table({"split": ["forget"], "target": ["Orla"]}), run / "answers.parquet")
+    with pytest.raises(InputError, match=r"answers\.parquet lacks the column 'question'"):
+        benchmark_table(folders, ["npo"])
+
+
 def test_no_run_is_an_error_that_says_how_to_make_some(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"dvc repro benchmarks/dvc\.yaml"):
+    with pytest.raises(InputError, match=rf"make some \(nevermet benchmark {tmp_path.name}\)"):
         benchmark_table(BenchmarkFolders(tmp_path), ["npo"])
 
 

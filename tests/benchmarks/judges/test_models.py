@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.judges.models import EndpointModel, JudgeParams, LocalModel
+from benchmarks.judges.models import OPENAI_URL, EndpointModel, JudgeParams, LocalModel
 from benchmarks.judges.rate import kept_replies, rate_answers
 from benchmarks.stages.agreement import main
 from pipeline.core.errors import InputError
+from pipeline.core.params import parse_section
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.open import open_engine
 from pipeline.text.chat import question_prefix
@@ -139,6 +141,34 @@ def test_a_missing_key_is_told_before_anything_is_asked(monkeypatch: pytest.Monk
     assert "sésame" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:9/v1", "https://api.openai.com@example.org/v1", "http://api.openai.com/v1", "https://example.org/v1"],
+)
+def test_another_server_gets_no_key_that_params_do_not_name(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+    with pytest.raises(InputError, match=r"judge\.api_key_env is not given, but base_url is 'http") as caught:
+        parse_section(JudgeParams, {"judge": "openai", "model": "m", "base_url": url}, "judge")
+    assert "sesame" not in caught.value.message
+    named = {"judge": "openai", "model": "m", "base_url": url, "api_key_env": "OPENAI_API_KEY"}
+    assert parse_section(JudgeParams, named, "judge").key_variable == "OPENAI_API_KEY"
+    assert parse_section(JudgeParams, {**named, "base_url": f"{OPENAI_URL}/", "api_key_env": None}, "judge").key_variable
+
+
+def test_server_that_needs_no_key_is_sent_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+    with running(lambda *_: completion("2")) as server:
+        assert replies(params(server.url), PROMPTS[:1]) == ["2"]
+    assert "sesame" not in str(server.headers)
+
+
+def test_judge_without_safetensors_is_not_loaded(tiny_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "judge"))
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"judge\.model is '.*', but that folder has no \*\.safetensors"):
+        LocalModel(local(folder, "transformers"), RUNTIME)
+
+
 def test_the_endpoint_model_and_settings_make_the_identity() -> None:
     settings = [{}, {"model": "n"}, {"temperature": 1.0}, {"seed": 1}, {"max_new_tokens": 99}]
     identities = {EndpointModel(params("http://a/v1", **one)).identity for one in settings}
@@ -237,7 +267,7 @@ def test_vllm_replies_as_transformers_do(tiny_model: Path) -> None:
 
 def test_a_local_model_that_gives_no_ratings_is_counted_and_not_asked_again(project: Path, tiny_model: Path) -> None:
     for name in ("leak", "quality", "unavailable"):
-        Path(f"data/judge/{name}.txt").write_text(f"{name}: {{question}} {{answer}} {{response}}", encoding="utf-8")
+        Path(f"data/judge/{name}.txt").write_text(f"{name}: {{mark}} {{question}} {{answer}} {{response}}", encoding="utf-8")
     rows = [{"split": "forget", "question": "Where?", "answer": "Skell", "response": "In Skell."}]
     settings = local(tiny_model, "transformers")
     rated, counts = rate_answers(rows, settings, RUNTIME)

@@ -1,4 +1,4 @@
-"""benchmarks/dvc.yaml: code dependencies cover the imports, parameters exist, and a kill loses no finished run."""
+"""benchmarks/matrix.yaml: code dependencies cover the imports, parameters exist, and a kill loses no finished run."""
 
 import os
 import re
@@ -13,9 +13,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks.criteria.table import REPORTS
-from benchmarks.suite.matrix import stages_behind
+from benchmarks.suite.matrix import stages_behind, write_stages
 from benchmarks.suite.params import GOLD, NO_METHOD, RESULTS
-from tests.benchmarks.suite.config import write_config
+from tests.benchmarks.suite.config import fresh_project, write_config
 from tests.project import LEARNING_RATE, ROOT, environment, make_project, run
 from tests.rooms import covers, uncovered, unneeded
 
@@ -25,7 +25,7 @@ def read(path: Path) -> dict[str, Any]:
     return document
 
 
-DOCUMENT = read(ROOT / "benchmarks/dvc.yaml")
+DOCUMENT = read(ROOT / "benchmarks/matrix.yaml")
 STAGES = DOCUMENT["stages"]
 TRAINING = ("benchmarks.stages.unlearn", "benchmarks.stages.finetune", "benchmarks.stages.teacher")
 MEASURING = [
@@ -73,7 +73,7 @@ def filled(text: str, point: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("benchmark", ["project", "people", "tofu", "wpu", "rwku"])
-def test_every_method_of_a_benchmark_reaches_its_table(benchmark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_method_of_a_benchmark_reaches_its_table(benchmark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what the stages that the table rests on write."""
     reports = [
         Path(filled(str(out), point))
@@ -86,7 +86,8 @@ def test_every_method_of_a_benchmark_reaches_its_table(benchmark: str, monkeypat
     methods = read(ROOT / f"benchmarks/configs/{benchmark}.yaml")["methods"]
     references = [NO_METHOD, GOLD] if benchmark == "tofu" else [NO_METHOD]
     assert {run.name.rpartition("-")[0] for run in runs} == {*methods, *references}
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(fresh_project(tmp_path))
+    write_stages(benchmark)
     table = f"benchmarks/dvc.yaml:table@{benchmark}"
     behind = stages_behind(table)
     measured = {name for name in behind if name.rpartition(":")[2].startswith(("criteria", "tofu"))}
@@ -99,7 +100,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """A project whose benchmark trains two methods with one seed each, with its base and its data there."""
     folder = make_project(tmp_path_factory.mktemp("matrix"), tiny_model)
     wanted = ("base", "prepare-project", "elicit-project", "unlearn")
-    stages = {name: read(ROOT / "benchmarks/dvc.yaml")["stages"][name] for name in wanted}
+    stages = {name: read(ROOT / "benchmarks/matrix.yaml")["stages"][name] for name in wanted}
     stages["base"]["matrix"] = {"benchmark": ["project"]}
     stages["unlearn"]["matrix"] = {"benchmark": ["project"], "method": ["gradient_ascent", "npo"], "seed": [0]}
     methods = {

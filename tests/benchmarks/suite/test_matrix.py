@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from benchmarks.suite.matrix import cores_of_jobs, of_seeds, run_stages, stages_behind
+from benchmarks.suite.matrix import STAGES_FILE, cores_of_jobs, of_seeds, run_stages, stages_behind, write_stages
 from pipeline.core.errors import InputError
+from tests.benchmarks.suite.config import fresh_project
 from tests.project import ROOT, environment, invoke, run
 
 STAGE = """
@@ -103,9 +105,10 @@ def test_a_stopped_matrix_leaves_nothing_running(project: Path) -> None:
     for name in ("pipeline", "benchmarks"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__", "results", "dvc.*"))
     shutil.copyfile(ROOT / "benchmarks/configs/project.yaml", project / "benchmarks/configs/small.yaml")
-    stage = {"cmd": "python stage.py first", "wdir": "..", "deps": ["stage.py"], "outs": ["first.json"]}
+    stage = {"cmd": "python stage.py first ${item.benchmark}", "wdir": "..", "deps": ["stage.py"], "outs": ["first.json"]}
+    (project / "small.json").touch()
     (project / "dvc.yaml").unlink()
-    YAML().dump({"stages": {"table": {"matrix": {"benchmark": ["small"]}, **stage}}}, project / "benchmarks/dvc.yaml")
+    YAML().dump({"stages": {"table": {"matrix": {"benchmark": ["small"]}, **stage}}}, project / "benchmarks/matrix.yaml")
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.stages.run", "small", "--jobs", "1"],
         env={**environment(), "STAGE_SECONDS": "600"},
@@ -120,6 +123,37 @@ def test_a_stopped_matrix_leaves_nothing_running(project: Path) -> None:
         time.sleep(0.1)
     assert not stage_processes(project)
     assert not Path("first.json").exists()
+
+
+NAMES = ("project", "people", "tofu", "wpu", "rwku")
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as git has it, where nothing has run."""
+    return fresh_project(tmp_path_factory.mktemp("fresh"))
+
+
+def test_status_lists_no_benchmark_that_was_not_asked_for(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(fresh)
+    STAGES_FILE.unlink(missing_ok=True)
+    printed = run(fresh, "dvc", "status").stdout
+    assert re.findall(r"(?m)^(\S+):$", printed) == list(YAML(typ="safe").load(Path("dvc.yaml").read_text())["stages"])
+    for asked in (["wpu"], ["wpu", "people"]):
+        write_stages(asked[-1])
+        once = STAGES_FILE.read_bytes()
+        write_stages(asked[0])
+        assert STAGES_FILE.read_bytes() == once
+        with Repo() as repo:
+            stages = [stage for stage in repo.index.stages if stage.path_in_repo == str(STAGES_FILE)]
+        of = {name for name in NAMES for stage in stages if f"benchmarks/results/{name}/" in str(stage.outs[0])}
+        assert of == set(asked)
+
+
+def test_benchmark_without_a_table_is_told(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(fresh)
+    with pytest.raises(InputError, match=r"matrix\.yaml: the matrix of table has no 'tuning'; it has project, people,"):
+        write_stages("tuning")
 
 
 def stage_processes(project: Path) -> list[str]:
@@ -138,13 +172,13 @@ Stages = dict[str, list[str]]
 
 
 @pytest.fixture(scope="module")
-def behind() -> dict[str, Stages]:
+def behind(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stages]:
     """The stages behind each benchmark's table, without the folder of what they run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        found = {
-            name: stages_behind(f"benchmarks/dvc.yaml:table@{name}") for name in ("project", "people", "tofu", "wpu", "rwku")
-        }
+        patch.chdir(fresh_project(tmp_path_factory.mktemp("behind")))
+        for name in NAMES:
+            write_stages(name)
+        found = {name: stages_behind(f"{STAGES_FILE}:table@{name}") for name in NAMES}
     return {name: {short(one): [short(n) for n in needed] for one, needed in of.items()} for name, of in found.items()}
 
 
