@@ -91,40 +91,36 @@ def readable_parquet(path: Path) -> Iterator[None]:
         raise InputError(f"{path} can't be read as Parquet ({reason}); make it anew ({command_for(path)}).") from None
 
 
-def check_columns(path: Path, found: "pa.Schema", wanted: "pa.Schema | Sequence[str]") -> None:
-    """Raise InputError unless the table ``path`` has the ``wanted`` columns, of their types where these are given."""
-    for column in wanted:
-        name = column if isinstance(column, str) else column.name
+def check_columns(path: Path, found: "pa.Schema", wanted: Sequence[str]) -> None:
+    """Raise InputError unless the table ``path``, whose schema is ``found``, has the ``wanted`` columns."""
+    for name in wanted:
         if name not in found.names:
             raise InputError(f"{path} lacks the column {name!r}; make it anew ({command_for(path)}).")
-        if not isinstance(column, str) and not found.field(name).type.equals(column.type):
-            raise InputError(
-                f"{path}: the column {name!r} holds {found.field(name).type}, not {column.type}; make it anew "
-                f"({command_for(path)})."
-            )
 
 
 def read_parquet(path: Path, wanted: "pa.Schema | Sequence[str] | None" = None) -> "pa.Table":
-    """A table that a stage wrote, or the ``wanted`` columns of it.
+    """A table that a stage wrote, or the ``wanted`` columns of it, in their types where these are given.
 
     Raises InputError when it is missing, can't be read, or lacks one of these columns.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    names = wanted.names if isinstance(wanted, pa.Schema) else wanted
     with readable_parquet(path), pq.ParquetFile(path) as file:
-        if wanted is None:
-            return file.read()
-        check_columns(path, file.schema_arrow, wanted)
-        return file.read([column if isinstance(column, str) else column.name for column in wanted])
+        check_columns(path, file.schema_arrow, names or ())
+        table = file.read(names and list(names))
+        return table.select(names).cast(wanted) if isinstance(wanted, pa.Schema) else table
 
 
 def stream_parquet(path: Path, wanted: "pa.Schema", rows: int = 512) -> Iterator["pa.RecordBatch"]:
-    """The same in pieces of ``rows``, without what stands in the file beside the ``wanted`` columns."""
+    """The same in pieces of ``rows``."""
     import pyarrow.parquet as pq
 
     with readable_parquet(path), pq.ParquetFile(path) as file:
-        check_columns(path, file.schema_arrow, wanted)
-        yield from file.iter_batches(rows, columns=wanted.names)
+        check_columns(path, file.schema_arrow, wanted.names)
+        for batch in file.iter_batches(rows, columns=wanted.names):
+            yield batch.select(wanted.names).cast(wanted)
 
 
 def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], schema: "pa.Schema | None" = None) -> None:
