@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pipeline.core.outputs import read_parquet, write_parquet
 from pipeline.prepare.targets import Target
+from pipeline.text.forms import Form, care_of
 from pipeline.text.passages import Passage
 
 SPLITS = ("forget", "hard_retain", "general_retain")
@@ -47,14 +48,21 @@ def write_targets_table(folder: Path, targets: Sequence[TargetFacts]) -> None:
     import pyarrow as pa
 
     texts = dict.fromkeys(("target", "kind", "language"), pa.string())
-    lists = dict.fromkeys(("surface_forms", "neighbours"), pa.list_(pa.string()))
-    write_parquet(folder / "targets.parquet", [asdict(target) for target in targets], pa.schema({**texts, **lists}))
+    lists = dict.fromkeys(("surface_forms", "neighbours", "cares"), pa.list_(pa.string()))
+    rows = [{**asdict(target), "cares": [care_of(form) for form in target.surface_forms]} for target in targets]
+    write_parquet(folder / "targets.parquet", rows, pa.schema({**texts, **lists}))
 
 
 def read_targets_table(folder: Path) -> list[TargetFacts]:
     """The targets, in the order of the user's file."""
     return [
-        TargetFacts(row["target"], row["kind"], row["language"], tuple(row["surface_forms"]), tuple(row["neighbours"]))
+        TargetFacts(
+            row["target"],
+            row["kind"],
+            row["language"],
+            tuple(map(Form, row["surface_forms"], row["cares"])),
+            tuple(row["neighbours"]),
+        )
         for row in read_parquet(folder / "targets.parquet").to_pylist()
     ]
 
