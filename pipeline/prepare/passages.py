@@ -25,7 +25,7 @@ _FOREIGN = r"(?:[^\P{L}\p{Latin}\p{Common}][\p{M}\p{Lm}]*)+"  # letters of anoth
 _UNTRAINED = regex.compile(
     rf"(\[[^\[\]\n]*[{_PHONETIC}][^\[\]\n]*\]|/[^/\n]*[{_PHONETIC}][^/\n]*/|{_FOREIGN}(?:[\s{DOTS}'’-]+{_FOREIGN})*)"
 )
-_CAPITALISED_NOUNS = ("de", "lb")  # languages
+CAPITALISED_NOUNS = ("de", "lb")  # languages
 _WORD = r"\p{Lu}[\p{L}\p{M}’'-]*\p{L}"
 _NAME = regex.compile(rf"\b{_WORD}(?:\s(?:(?:of|the|de|da|del|della|di|du|la|van|von|der)\s){{0,2}}{_WORD})*")
 
@@ -132,7 +132,7 @@ def names_in(texts: Sequence[str], language: str, forms: Sequence[str]) -> list[
     """
     found: Counter[str] = Counter()
     small = set(regex.findall(r"\b\p{Ll}+\b", " ".join(texts)))
-    for text in () if language in _CAPITALISED_NOUNS else texts:
+    for text in () if language in CAPITALISED_NOUNS else texts:
         for sentence in split_sentences(text, language):
             mentioned = [s.mention for s in split_mentions(sentence, forms) for _ in s.text]
             for match in _NAME.finditer(sentence):

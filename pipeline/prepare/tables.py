@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.core.outputs import read_parquet, write_parquet
+from pipeline.prepare.forms import Removed
 from pipeline.prepare.targets import Target
 from pipeline.text.forms import Form, care_of
 from pipeline.text.passages import Passage
@@ -23,6 +24,7 @@ class Source:
     known: list[Target]  # these and others of the same file, whose names no stand-in may share
     questions: list[dict[str, Any]]  # rows of questions.parquet, but for their number
     retain: list[Passage]
+    removed: Removed = field(default_factory=dict)  # what was left out for the sake of a form
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pipeline.core.jsonl import Row, read_jsonl
 from pipeline.core.validation import Text
 from pipeline.text.names import is_unspaced, surface_forms
 from pipeline.text.segments import mentions, split_mentions
+from pipeline.text.writing import other_writings
 
 TARGETS_FILE = Path("data/targets.jsonl")
 QUESTIONS_FILE = Path("data/questions.jsonl")
@@ -71,6 +72,7 @@ class Target:
     neighbours: tuple[str, ...] = ()  # other entities, to keep
     chats: tuple[tuple[str, str], ...] = ()  # (question, answer)
     held_out_documents: tuple[str, ...] = ()  # never trained on; the interventional gap is measured on them
+    listed: tuple[str, ...] = ()  # the forms that the user wrote
     names: str = ""  # the pool of counterfactual names, a file of data/names/; empty is that of the language
 
 
@@ -104,6 +106,7 @@ def read_targets(
             neighbours=row.neighbours,
             chats=tuple((chat.question, chat.answer) for chat in row.chats),
             held_out_documents=row.held_out_documents,
+            listed=tuple(form.strip() for form in row.surface_forms),
             names=row.names or "",
         )
         places[name], lines[name.casefold()] = place, number
@@ -148,8 +151,9 @@ def _check_texts(target: Target, place: str) -> None:
         if not is_whole(text):
             raise InputError(f"{place}: {what} of {target.name!r} is shorter than a sentence; give a whole text.")
     texts += [(f"chat {index}", " ".join(chat)) for index, chat in enumerate(target.chats, start=1)]
+    derived = set(target.surface_forms) - set(target.listed)
     for what, text in texts:
-        if not mentions(text, target.surface_forms):
+        if not mentions(text, target.surface_forms) and not any(other_writings([text], target.surface_forms, derived)):
             raise InputError(
                 f"{place}: {what} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
             )
@@ -198,6 +202,11 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
         if not any(q["split"] == "forget" and q["target"] == target.name for q in questions):
             raise InputError(f"{path}: no forget question about {target.name!r}; write some, or nothing can be measured.")
     return questions
+
+
+def question_texts(path: Path = QUESTIONS_FILE) -> list[str]:
+    """All that the questions of ``path`` say, a text a question. Raises InputError for a faulty row."""
+    return [f"{row.question}\n{row.answer}" for _, row in read_jsonl(path, QuestionRow)]
 
 
 def read_general_questions(wanted: Sequence[Target], path: Path = QUESTIONS_FILE) -> list[dict[str, Any]]:

@@ -25,7 +25,9 @@ MONTHS_AND_DAYS = frozenset(
 _SPACE = r"[ \u00a0\u202f]"
 _CAPITALISED = r"\p{Lu}[\p{L}\p{M}’'-]*"
 _JOINT = r"(?:of|de|da|das|del|della|den|der|di|do|dos|du|el|la|le|af|av|al|bin|ibn|ten|ter|van|von|zu)"
-_FOLLOWING = regex.compile(rf"(?:{_SPACE}{_JOINT}){{0,3}}((?:{_SPACE}(?:\p{{Lu}}\.|{_CAPITALISED}|{_JOINT}(?={_SPACE}\p{{Lu}})))+)")
+_FOLLOWING = regex.compile(
+    rf"(?:{_SPACE}{_JOINT}){{0,3}}((?:{_SPACE}(?:\p{{Lu}}\.|{_CAPITALISED}|{_JOINT}(?={_SPACE}\p{{Lu}})))+)"
+)
 _BEFORE = regex.compile(rf"(?:^|[\s(\[“‘\"'])(\S+){_SPACE}$")
 _INSIDE = regex.compile(rf"[\p{{L}}\p{{N}},;)’'”\"–—-]{_SPACE}$")
 _OF = regex.compile(rf"{_SPACE}of\b")

@@ -232,9 +232,7 @@ def _person_forms(parts: NameParts, family_name: str) -> Iterator[str]:
         initials = "".join(piece for word in words for piece in initials_of(word))
         if initials_of(words[0]) and len(initials) > 1:
             rest = [word for word in words if not initials_of(word)]
-            yield from (
-                " ".join([joined, *rest]) for joined in (". ".join(initials) + ".", ".".join(initials) + ".", initials)
-            )
+            yield from (" ".join([joined, *rest]) for joined in (". ".join(initials) + ".", ".".join(initials) + ".", initials))
     yield given
     if len(parts.of("middle")) == 1 and _PATRONYMIC.search(parts.of("middle")[0]):
         yield f"{given} {parts.of('middle')[0]}"

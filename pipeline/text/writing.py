@@ -70,7 +70,9 @@ def _is_writing(found: str, form: str, small: bool) -> bool:
     several = " " in folded(form)
     if found == found.lower():
         return small and several
-    return found.isupper() or several or [c.isupper() for c in without_marks(found)] == [c.isupper() for c in without_marks(form)]
+    return (
+        found.isupper() or several or [c.isupper() for c in without_marks(found)] == [c.isupper() for c in without_marks(form)]
+    )
 
 
 def written_like(new: str, found: str, form: str) -> str:
