@@ -12,7 +12,7 @@ import regex
 
 from pipeline.core.errors import InputError
 from pipeline.prepare.passages import CAPITALISED_NOUNS, split_sentences
-from pipeline.prepare.targets import Target
+from pipeline.prepare.targets import TARGETS_FILE, Target
 from pipeline.text.forms import ANYWHERE, MONTHS_AND_DAYS, NAME, TITLE, WORD, Form, is_title
 from pipeline.text.names import parts_of
 from pipeline.text.segments import split_mentions, whole_words
@@ -20,7 +20,10 @@ from pipeline.text.writing import folded, is_cased, other_writings
 
 Removed = Mapping[tuple[str, str], tuple[int, int]]  # (target, form) to retain passages and questions left out for it
 # Words that begin sentences, whatever the texts read happen to hold.
-_COMMON = frozenset("art bill chase dawn drew faith frank grace hope joy mark may pat rich rob rose sue will".split())
+_COMMON = (
+    *("art", "bill", "chase", "dawn", "drew", "faith", "frank", "grace", "hope", "joy"),
+    *("mark", "may", "pat", "rich", "rob", "rose", "sue", "will"),
+)
 _FEW = 5  # passages or questions; to lose fewer of them is no sign of a form that is too common
 _SHOWN = 3  # near forms
 _LONGEST = 70  # characters shown of a sentence
@@ -76,8 +79,8 @@ def removed_by(targets: Sequence[Target], passages: Sequence[str], questions: Se
             for form, number in count.most_common(1):
                 if number >= _FEW and 2 * number > len(texts):
                     raise InputError(
-                        f"data/targets.jsonl: the form {form!r} of {target.name!r} stands in {number} of the {len(texts)} {what}, "
-                        "which would all be left out; take it out of 'surface_forms', or give a fuller name as 'target', or "
+                        f"{TARGETS_FILE}: the form {form!r} of {target.name!r} stands in {number} of the {len(texts)} "
+                        f"{what}, which would all be left out; take it out of 'surface_forms', or give a fuller name as 'target', or "
                         "retain texts on other subjects."
                     )
         for form in target.surface_forms:

@@ -145,10 +145,10 @@ def _of_length(names: Sequence[str], count: int, joint: str) -> list[str]:
 def replacements(target: Target, name: str) -> dict[str, str]:
     """What stands for each surface form of ``target`` under ``name`` (a line of the pool).
 
-    Part by part: the target's i-th part becomes the name's i-th part, in the writing of the form; titles ("Sir", "女士"), suffixes
-    and words written small stay, and a form with any other word becomes the full name. A form that shares no part with the target
-    becomes the family name if it is one word, else the full name; in a script without spaces, the given name if it has two
-    characters at most, else the full name.
+    Part by part: the target's i-th part becomes the name's i-th part, in the writing of the form; titles ("Sir", "女士"),
+    suffixes and words written small stay, and a form with any other word becomes the full name. A form that shares no part with
+    the target becomes the family name if it is one word, else the full name; in a script without spaces, the given name if it
+    has two characters at most, else the full name.
     """
     change = _unspaced_change if is_unspaced(target.name) else _spaced_change
     return {form: _whole(target, name) if form == target.name else change(target, name, form) for form in target.surface_forms}
@@ -172,9 +172,8 @@ def _spaced_change(target: Target, name: str, form: str) -> str:
     words = pieces(form)
     staying = {folded(word) for word in own.of("title", "particle", "of", "suffix")}
     others = [word for word in words if _bare(word) not in stand_ins and folded(word) not in staying]
-    if not any(_bare(word) in stand_ins for word in words):
-        if others == words:
-            return new[-1] if len(words) == 1 else _whole(target, name)
+    if others == words:
+        return new[-1] if len(words) == 1 else _whole(target, name)
     if any(not word[0].islower() and not is_title(word) for word in others):
         return _whole(target, name)  # a longer form of the name: its other parts would give the target away
     return _word_by_word(form, stand_ins)

@@ -7,7 +7,7 @@ about them. Capitals decide, so that cares are for scripts that have them.
 """
 
 import calendar
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 
 import regex
@@ -34,8 +34,9 @@ _OF = regex.compile(rf"{_SPACE}of\b")
 _YEAR_OR_DAY = regex.compile(rf",?{_SPACE}\d")
 _SENTENCE_START = regex.compile(r"(?:^|[.!?…:\n“\"‘(]\s*)$")
 _ARTICLES = ("the", "a", "an", "The", "A", "An")
-_OF_A_DATE = frozenset(
-    "in of since by until till during from to before after through through last next early late mid this each every on".split()
+_OF_A_DATE = (
+    *("in", "of", "since", "by", "until", "till", "during", "from", "to", "before", "after", "through", "on"),
+    *("last", "next", "early", "late", "mid", "this", "each", "every"),
 )
 _WINDOW = 80  # characters before a form that are looked at
 
@@ -72,7 +73,7 @@ def is_title(word: str) -> bool:
 def means_target(text: str, start: int, end: int, care: str, forms: Collection[str]) -> bool:
     """Whether ``text[start:end]``, one of ``forms`` and of ``care``, means the target.
 
-    What goes on to one of the target's own last words is the target: in "Marie Skłodowska Curie" it is still "Marie" who is named.
+    What goes on to a word of the target's own is the target: in "Marie Skłodowska Curie" it is still "Marie" who is named.
     """
     if care == ANYWHERE or (end - start > 1 and text[start:end].isupper()):
         return True
@@ -90,7 +91,7 @@ def means_target(text: str, start: int, end: int, care: str, forms: Collection[s
         return False
     if care == TITLE:
         return True
-    in_date = match and (match[1] in _OF_A_DATE or match[1].isdigit()) or _YEAR_OR_DAY.match(text, end)
+    in_date = (match and (match[1] in _OF_A_DATE or match[1].isdigit())) or _YEAR_OR_DAY.match(text, end)
     return bool(_INSIDE.search(before)) and not (in_date and text[start:end].casefold() in MONTHS_AND_DAYS)
 
 

@@ -207,10 +207,10 @@ def name_parts(name: str, family_name: str = "") -> list[str]:
 def surface_forms(name: str, kind: str, written: Sequence[str], family_name: str = "") -> tuple[str, ...]:
     """Every way ``name`` is written: itself, a person's given and family name, and the ``written`` ones; longest first.
 
-    Of "Martin Luther King Jr." they are the name with the suffix and without, "Martin" and "King"; of "Sir Isaac Newton" the name
-    proper and its parts; of "Ludwig van Beethoven" the family name with its particle, written small or not, and without; of
-    "J. K. Rowling" the initials apart, together and bare. A title, a suffix, an article or an initial alone is nobody's name; nor
-    is a part of one character in a script without spaces, since it stands in too many other words.
+    Of "Martin Luther King Jr." they are the name with the suffix and without, "Martin" and "King"; of "Sir Isaac Newton" the
+    name proper and its parts; of "Ludwig van Beethoven" the family name with its particle, written small or not, and without;
+    of "J. K. Rowling" the initials apart, together and bare. A title, a suffix, an article or an initial alone is nobody's
+    name; nor is a part of one character in a script without spaces, since it stands in too many other words.
     """
     parts: Iterable[str] = ()
     if kind == "person" and is_unspaced(name):

@@ -1,7 +1,7 @@
 """One name in other writings: in capitals, in small letters, without accents, with typographic apostrophes and hyphens.
 
-Users' texts hold all of these, and a mention that is passed over teaches the model to keep what it knows. Texts are searched for
-the writings that they do hold, so that no form is made up; its stand-in is written in the same way.
+Users' texts hold all of these, and a mention that is passed over teaches the model to keep what it knows. Texts are searched
+for the writings that they do hold, so that no form is made up; its stand-in is written in the same way.
 """
 
 import unicodedata
@@ -76,7 +76,7 @@ def _is_writing(found: str, form: str, small: bool) -> bool:
 
 
 def written_like(new: str, found: str, form: str) -> str:
-    """``new``, which stands for ``form``, in the writing that ``found`` gives that form, word by word where they are as many."""
+    """``new``, which stands for ``form``, in the writing that ``found`` gives it, word by word where they are as many."""
     words, others, forms = new.split(" "), regex.split(f"[{_SPACES}]", found), form.split(" ")
     if len(words) > 1 and len(words) == len(others) == len(forms):
         pairs = zip(words, others, forms, strict=True)
