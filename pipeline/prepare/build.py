@@ -81,7 +81,7 @@ def read_source(params: PrepareParams, *, elicits: bool) -> Source:
             targets, known, read_questions(known, targets, questions_file), read_retain_passages(targets, retain_file)
         )
         offered = _texts(read_retain_passages([], retain_file)), _asked(read_general_questions([], questions_file))
-        source = replace(source, removed=removed_by(targets, *offered))
+        source = replace(source, removed=removed_by(targets, *offered, targets_file))
     else:
         source = {"wpu": read_wpu, "tofu": read_tofu, "rwku": read_rwku}[params.source](params)
         check_apart(source.targets, {})

@@ -7,12 +7,13 @@ is to be kept; so that ``prepare`` prints all of this.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import regex
 
 from pipeline.core.errors import InputError
 from pipeline.prepare.passages import CAPITALISED_NOUNS, split_sentences
-from pipeline.prepare.targets import TARGETS_FILE, Target
+from pipeline.prepare.targets import Target
 from pipeline.text.forms import ANYWHERE, MONTHS_AND_DAYS, NAME, TITLE, WORD, Form, is_title
 from pipeline.text.names import parts_of
 from pipeline.text.segments import split_mentions, whole_words
@@ -67,8 +68,8 @@ def _is_common(word: str, texts: Sequence[str]) -> bool:
     return counts[0] > 0 and counts[0] >= counts[1]
 
 
-def removed_by(targets: Sequence[Target], passages: Sequence[str], questions: Sequence[str]) -> Removed:
-    """How many of the retain ``passages`` and general ``questions`` each form of ``targets`` leaves out.
+def removed_by(targets: Sequence[Target], passages: Sequence[str], questions: Sequence[str], file: Path) -> Removed:
+    """How many of the retain ``passages`` and general ``questions`` each form of ``targets``, written in ``file``, leaves out.
 
     Raises InputError where one form takes more than half of either: it is a word of the texts, not a name.
     """
@@ -79,9 +80,9 @@ def removed_by(targets: Sequence[Target], passages: Sequence[str], questions: Se
             for form, number in count.most_common(1):
                 if number >= _FEW and 2 * number > len(texts):
                     raise InputError(
-                        f"{TARGETS_FILE}: the form {form!r} of {target.name!r} stands in {number} of the {len(texts)} "
-                        f"{what}, which would all be left out; take it out of 'surface_forms', or give a fuller name as 'target', or "
-                        "retain texts on other subjects."
+                        f"{file}: the form {form!r} of {target.name!r} stands in {number} of the {len(texts)} "
+                        f"{what}, which would all be left out; take it out of 'surface_forms', or give a fuller name as "
+                        "'target', or retain texts on other subjects."
                     )
         for form in target.surface_forms:
             if any(count[form] for count in counts):

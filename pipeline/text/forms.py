@@ -38,6 +38,13 @@ _OF_A_DATE = (
     *("in", "of", "since", "by", "until", "till", "during", "from", "to", "before", "after", "through", "on"),
     *("last", "next", "early", "late", "mid", "this", "each", "every"),
 )
+# They begin a sentence before a name, and are nobody's given name.
+_STARTERS = (
+    *("And", "But", "So", "Yet", "Then", "Later", "When", "While", "As", "If", "After", "Before", "Since", "Once", "Although"),
+    *("Though", "Because", "That", "In", "On", "At", "For", "From", "To", "With", "By", "Of", "Like", "Unlike", "Only", "Even"),
+    *("Is", "Was", "Are", "Were", "Did", "Does", "Do", "Has", "Had", "Have", "Can", "Could", "Would", "Should", "Who", "What"),
+    *("Where", "Why", "How", "Which", "Whose", "Both", "Not", "Meanwhile", "Today", "Nevertheless", "However", "Still"),
+)
 _WINDOW = 80  # characters before a form that are looked at
 
 
@@ -73,12 +80,12 @@ def is_title(word: str) -> bool:
 def means_target(text: str, start: int, end: int, care: str, forms: Collection[str]) -> bool:
     """Whether ``text[start:end]``, one of ``forms`` and of ``care``, means the target.
 
-    What goes on to a word of the target's own is the target: in "Marie Skłodowska Curie" it is still "Marie" who is named.
+    What goes on to the target's own last word is the target: in "Marie Skłodowska Curie" it is still "Marie" who is named.
     """
     if care == ANYWHERE or (end - start > 1 and text[start:end].isupper()):
         return True
     words = {word for form in forms for word in form.split()}
-    own = words - {form for form in forms if care_of(form) == NAME}
+    own = {form.split()[-1] for form in forms if form.strip()} - {form for form in forms if care_of(form) == NAME}
     following = _FOLLOWING.match(text, end)
     if following and _is_another_name(following[1].split(), own):
         return False
@@ -106,6 +113,6 @@ def _is_not_the_targets(word: str, before: str, text: str, own: Collection[str])
     """Whether ``word``, right before a form, is an article or another's given name, and no word that begins a sentence."""
     if word in _ARTICLES or regex.fullmatch(r"(?:\p{Lu}\.-?)+", word):
         return True
-    if word in own or not regex.fullmatch(r"\p{Lu}[\p{L}\p{M}’'-]*\p{Ll}[\p{L}\p{M}]*", word):
+    if word in own or word in _STARTERS or not regex.fullmatch(r"\p{Lu}[\p{L}\p{M}’'-]*\p{Ll}[\p{L}\p{M}]*", word):
         return False
     return not (_SENTENCE_START.search(before) and regex.search(rf"\b{regex.escape(word.lower())}\b", text))

@@ -33,7 +33,7 @@ _LETTER = regex.compile(
 )
 _PARTS = {"title": "title", "given": "given", "family": "core", "suffix": "suffix"}  # of nameparser's roles; others: middle
 _MORE_PARTICLES = ("à", "d’", "ван", "фон", "де", "ла", "дер", "ди", "да", "дю", "фан")
-_BEFORE_A_NAME = ("de", "del", "la", "da", "di", "von", "van", "der", "zu")  # and not before a father's ("ibn Musa al-Khwarizmi")
+_BEFORE_A_NAME = ("de", "del", "la", "da", "di", "von", "van", "der", "zu")  # and not a father's name, as "ibn"
 _ARTICLES = frozenset(("the", "el", "la", "le", "los", "las", "les", "il", "lo", "da", "de", "di", "do", "du"))
 _PATRONYMIC = regex.compile("(?:вич|вна|чна|[eo]vich|[eo]vna|[eo]vitch)$")
 # Chinese family names of two characters; all others have one.
