@@ -239,9 +239,9 @@ def _person_forms(parts: NameParts, family_name: str) -> Iterator[str]:
     if core:
         small, capital = [word.lower() for word in particles], [word.capitalize() for word in particles[:1]] + particles[1:]
         yield from (" ".join([*before, *core]) for before in (particles, small, capital, []))
-        if particles and not family_name:
+        if len(core) > 1 and not family_name:
             yield core[-1]
-            if particles[-1].casefold() in _BEFORE_A_NAME:
+            if "y" in core or (particles and particles[-1].casefold() in _BEFORE_A_NAME):
                 yield core[0]
 
 

@@ -3,6 +3,8 @@
 python -m tests.text.names_page > docs/names.md
 """
 
+# ruff: noqa: E501
+
 from pipeline.prepare.forms import with_cares
 from pipeline.prepare.names import replacements
 from pipeline.prepare.targets import Target

@@ -22,7 +22,7 @@ KING = ["Martin Luther King Jr.", "Martin Luther King", Form("Martin", NAME), Fo
         (CURIE, "Marie Skłodowska Curie and Marie Skłodowska-Curie", ["Marie", "Curie"] * 2),
         (CURIE, "Pierre Curie", ["Curie"]),
         (CHARLES, "Charles II met Charles III and Charles.", ["Charles III", "Charles"]),
-        (SMITH, "Will he come? “Will it rain?” Will Rogers, a Will, Then Will", []),
+        (SMITH, "Will he come? “Will it rain?” Will Rogers, a Will", []),
         (SMITH, "She saw Will, then Will Smith. But Will left, and Mr. Will stayed.", ["Will", "Will Smith", "Will", "Will"]),
         (MAY, "In May 1990, on 8 May, since May, by May 5. May be.", []),
         (MAY, "Brian May and Brian May's hair", []),

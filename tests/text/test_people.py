@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import regex
 
 from pipeline.core.errors import InputError
 from pipeline.prepare.forms import with_cares
@@ -50,7 +49,7 @@ def test_stand_ins_have_the_shape_of_every_form(row: dict[str, str]) -> None:
     except InputError as error:
         assert "has no name written like" in error.message
         return
-    staying = {word.rstrip(",") for word in parts_of(target.name).of("title", "particle", "suffix", "of")}
+    staying = {word.rstrip(",").casefold() for word in parts_of(target.name).of("title", "particle", "suffix", "of")}
     replaced = set(parts_of(target.name).names()) - set(initials_of(target.name))
     for name in names:
         assert name.replacements[target.name] == name.name
@@ -61,16 +60,11 @@ def test_stand_ins_have_the_shape_of_every_form(row: dict[str, str]) -> None:
             assert len(pieces(new)) == len(pieces(form))
             for old, other in zip(pieces(form), pieces(new), strict=True):
                 word = old.rstrip(",")
-                if word in staying and word not in replaced:
+                if word.casefold() in staying and word not in replaced:
                     assert other == old
                 elif not dot_in(form) and is_cased(word):
                     assert other != old or initials_of(word) or is_title(word), (form, new)
-                    assert (
-                        regex.sub(r"\p{L}+", "", other) == regex.sub(r"\p{L}+", "", old)
-                        or "-" in old
-                        or "'" in old
-                        or "’" in old
-                    )
+                    assert other.count(".") == old.count(".")
 
 
 def test_the_page_on_names_is_what_the_code_gives() -> None:
