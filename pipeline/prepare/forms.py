@@ -37,7 +37,7 @@ def with_cares(target: Target, texts: Sequence[str]) -> Target:
     A word that is written small in ``texts`` as often as with a capital inside a sentence is a common one. The user's own
     ``surface_forms`` are taken at their word, but for a given name that goes on to another family name.
     """
-    found = dict(other_writings(texts, target.surface_forms, set(target.surface_forms) - set(target.listed)))
+    found = dict(other_writings(texts, target.surface_forms, target.derived()))
     forms = {form: _care(target, form, texts) for form in target.surface_forms}
     # In capitals nothing tells a name from a word.
     forms |= {other: forms[form] for other, form in found.items() if not (other.isupper() and forms[form] in (TITLE, WORD))}

@@ -75,6 +75,10 @@ class Target:
     listed: tuple[str, ...] = ()  # the forms that the user wrote
     names: str = ""  # the pool of counterfactual names, a file of data/names/; empty is that of the language
 
+    def derived(self) -> set[str]:
+        """The forms of a person that follow from the name, which may be written in small letters too."""
+        return set(self.surface_forms) - set(self.listed) if self.kind == "person" else set()
+
 
 def read_targets(
     path: Path = TARGETS_FILE, wanted: tuple[str, ...] = (), language: str = "en", *, elicits: bool = True
@@ -151,9 +155,8 @@ def _check_texts(target: Target, place: str) -> None:
         if not is_whole(text):
             raise InputError(f"{place}: {what} of {target.name!r} is shorter than a sentence; give a whole text.")
     texts += [(f"chat {index}", " ".join(chat)) for index, chat in enumerate(target.chats, start=1)]
-    derived = set(target.surface_forms) - set(target.listed)
     for what, text in texts:
-        if not mentions(text, target.surface_forms) and not any(other_writings([text], target.surface_forms, derived)):
+        if not mentions(text, target.surface_forms) and not any(other_writings([text], target.surface_forms, target.derived())):
             raise InputError(
                 f"{place}: {what} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
             )

@@ -104,11 +104,11 @@ def test_lines_on_a_target(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["retain passages", "general questions"])
 def test_a_form_that_would_empty_what_is_kept(tmp_path: Path, what: str) -> None:
-    texts = [f"The sea of Skell in {year}." for year in range(1900, 1906)]
+    texts = [f"The sea of Marle in {year}." for year in range(1900, 1906)]
     kept = {"retain": texts} if what == "retain passages" else {"general": tuple(texts)}
     with pytest.raises(InputError) as caught:
-        prepared(tmp_path, **kept, target="Orla Brennick", surface_forms=["Skell"], documents=["Skell is far."])
-    assert f"the form 'Skell' of 'Orla Brennick' stands in 6 of the 6 {what}" in caught.value.message
+        prepared(tmp_path, **kept, target="Orla Brennick", surface_forms=["Marle"], documents=["Marle is far."])
+    assert f"the form 'Marle' of 'Orla Brennick' stands in 6 of the 6 {what}" in caught.value.message
     assert "'surface_forms'" in caught.value.message and "targets.jsonl" in caught.value.message
     assert not (tmp_path / "prepared").exists()
 
