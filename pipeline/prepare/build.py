@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pipeline.core.errors import ParamError
 from pipeline.core.files import published_folder, write_json
 from pipeline.core.outputs import ORIGIN
+from pipeline.prepare.forms import describe, removed_by, with_cares
 from pipeline.prepare.hub_rows import hub_commit
 from pipeline.prepare.names import draw_names, pool_file, read_pool
 from pipeline.prepare.params import PrepareParams
@@ -16,14 +18,25 @@ from pipeline.prepare.passages import (
     forget_passages,
     held_out_passages,
     read_retain_passages,
+    without_mentions,
 )
 from pipeline.prepare.rwku import read_rwku
 from pipeline.prepare.tables import SPLITS, Source, TargetFacts, limited, write_question_rows, write_targets_table
-from pipeline.prepare.targets import QUESTIONS_FILE, TARGETS_FILE, check_apart, read_questions, read_targets
+from pipeline.prepare.targets import (
+    QUESTIONS_FILE,
+    TARGETS_FILE,
+    Target,
+    check_apart,
+    question_texts,
+    read_general_questions,
+    read_questions,
+    read_targets,
+)
 from pipeline.prepare.tofu import read_tofu
 from pipeline.prepare.wpu import read_wpu
 from pipeline.text.names import write_names
 from pipeline.text.passages import Passage, write_passages
+from pipeline.text.segments import text_of
 
 FILES = [TARGETS_FILE, QUESTIONS_FILE, RETAIN_FILE]
 
@@ -53,6 +66,9 @@ def prepare(params: PrepareParams, output: Path, *, elicits: bool, retain: Seque
         f"{len(forget)} forget sentences and chats, {len(kept)} retain passages, {len(names)} names, "
         f"{len(source.questions)} questions"
     )
+    for target in source.targets:
+        asked = [q["question"] for q in source.questions if q["split"] == "forget" and q["target"] == target.name]
+        yield from describe(target, asked, source.removed)
 
 
 def read_source(params: PrepareParams, *, elicits: bool) -> Source:
@@ -66,14 +82,33 @@ def read_source(params: PrepareParams, *, elicits: bool) -> Source:
             raise ParamError(f"prepare.path is {params.path!r}, but that folder holds none of {names}.")
         targets_file, questions_file, retain_file = files
         known, targets = read_targets(targets_file, params.targets, params.language, elicits=elicits)
+        targets = _with_cares(targets, [*question_texts(questions_file), *_texts(read_retain_passages([], retain_file))])
         source = Source(
             targets, known, read_questions(known, targets, questions_file), read_retain_passages(targets, retain_file)
         )
+        offered = _texts(read_retain_passages([], retain_file)), _asked(read_general_questions([], questions_file))
+        source = replace(source, removed=removed_by(targets, *offered, targets_file))
     else:
         source = {"wpu": read_wpu, "tofu": read_tofu, "rwku": read_rwku}[params.source](params)
         check_apart(source.targets, {})
+        targets = _with_cares(source.targets, [*_asked(source.questions), *_texts(source.retain)])
+        source = replace(source, targets=targets, retain=without_mentions(source.retain, targets))
     questions = []
     for split in SPLITS:
         own = [question for question in source.questions if question["split"] == split]
         questions += limited(own, params.questions_per_split, params.seed)
     return replace(source, questions=questions, retain=limited(source.retain, params.retain_limit, params.seed))
+
+
+def _with_cares(targets: Sequence[Target], others: Sequence[str]) -> list[Target]:
+    """``targets``, each beside its own texts and ``others``, which are about anybody."""
+    own = [[*t.documents, *t.held_out_documents, *map("\n".join, t.chats)] for t in targets]
+    return [with_cares(target, [*texts, *others]) for target, texts in zip(targets, own, strict=True)]
+
+
+def _texts(passages: Sequence[Passage]) -> list[str]:
+    return [text_of((*passage.question, *passage.segments)) for passage in passages]
+
+
+def _asked(questions: Sequence[dict[str, Any]]) -> list[str]:
+    return [f"{question['question']}\n{question['answer']}" for question in questions]

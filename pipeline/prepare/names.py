@@ -7,13 +7,28 @@ keeps it out of what is forgotten.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import regex
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import read_text
 from pipeline.prepare.targets import Target
-from pipeline.text.names import HONORIFICS, TITLES, CounterfactualName, dot_in, family_and_given, is_unspaced, pieces, script_of
+from pipeline.text.forms import is_title
+from pipeline.text.names import (
+    DOTS,
+    HONORIFICS,
+    CounterfactualName,
+    dot_in,
+    family_and_given,
+    initials_of,
+    is_unspaced,
+    parts_of,
+    pieces,
+    script_of,
+)
+from pipeline.text.writing import folded, is_cased, written_like
 
 POOL_FOLDER = Path("data/names")
 FALLBACK = "en"
@@ -53,11 +68,11 @@ def read_pool(path: Path) -> list[str]:
 def draw_names(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: int) -> list[CounterfactualName]:
     """Every usable name for ``target``, in its seeded order.
 
-    A name has the script and the shape of the target's (as many words, or parts between dots) and shares no part with a
-    surface form of any target in ``targets``. A target with substitutions takes these instead, in the order given, and
-    names of the pool for the forms that have none. Raises InputError when no name is left.
+    A name has the script and the shape of the target's (as many words or initials, or parts between dots; title, particles and
+    suffix stay) and shares no part with a surface form of any target in ``targets``. A target with substitutions takes these
+    instead, in the order given, and names of the pool for the forms that have none. Raises InputError when no name is left.
     """
-    own = target.substitutions
+    own = _with_writings(target)
     names = own.get(target.name) or _fit(target, targets, pool, seed)
     count = min(map(len, own.values()), default=len(names))
     return [
@@ -70,9 +85,23 @@ def draw_names(target: Target, targets: Sequence[Target], pool: Sequence[str], s
     ]
 
 
+def _with_writings(target: Target) -> dict[str, Sequence[str]]:
+    """The substitutions, and what follows from them for the other writings of a form ("THE TIDES")."""
+    own = dict(target.substitutions)
+    for form in target.surface_forms:
+        for listed, new in target.substitutions.items():
+            if form not in own and folded(form) == folded(listed):
+                own[form] = [written_like(text, form, listed) for text in new]
+    return own
+
+
 def _whole(target: Target, name: str) -> str:
-    """``name`` as it is written: in a script without spaces the parts of the pool's line are joined."""
-    return name.replace(" ", "") if is_unspaced(target.name) else name
+    """``name`` as it is written: without spaces in a script that has none, else in the shape of the target's name."""
+    if is_unspaced(target.name):
+        return name.replace(" ", "")
+    if target.family_name or target.name in target.substitutions or dot_in(target.name) or not is_cased(target.name):
+        return name
+    return _word_by_word(target.name, _stand_ins(target, name))
 
 
 def _fit(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: int) -> list[str]:
@@ -92,7 +121,8 @@ def _fit(target: Target, targets: Sequence[Target], pool: Sequence[str], seed: i
     free = [name for name in alike if not any(shared(part.casefold()) for part in pieces(name))]
     random.Random(f"{seed}:{target.name}").shuffle(free)
     if not is_unspaced(target.name):
-        free = _of_length(free, len(pieces(target.name)), dot_in(target.name) or " ")
+        parts = parts_of(target.name, target.family_name).names()
+        free = _of_length(free, len(parts), dot_in(target.name) or " ")
     names = list(dict.fromkeys(free))
     if not names:
         raise InputError(
@@ -114,29 +144,58 @@ def _of_length(names: Sequence[str], count: int, joint: str) -> list[str]:
 def replacements(target: Target, name: str) -> dict[str, str]:
     """What stands for each surface form of ``target`` under ``name`` (a line of the pool).
 
-    Part by part: the target's i-th part becomes the name's i-th part; titles ("Sir", "女士") and words written small stay, and
-    a form with any other word becomes the full name. A form that shares no part with the target becomes the family name if it
-    is one word, else the full name; in a script without spaces, the given name if it has two characters at most, else the full
-    name.
+    Part by part: the target's i-th part becomes the name's i-th part, in the writing of the form; titles ("Sir", "女士"),
+    suffixes and words written small stay, and a form with any other word becomes the full name. A form that shares no part with
+    the target becomes the family name if it is one word, else the full name; in a script without spaces, the given name if it
+    has two characters at most, else the full name.
     """
     change = _unspaced_change if is_unspaced(target.name) else _spaced_change
     return {form: _whole(target, name) if form == target.name else change(target, name, form) for form in target.surface_forms}
 
 
-def _spaced_change(target: Target, name: str, form: str) -> str:
-    own, new = pieces(target.name), pieces(name)
-    parts = dict(zip(own, new, strict=False))
+def _stand_ins(target: Target, name: str) -> dict[str, tuple[str, str]]:
+    """{folded word of the target's name: (that word, the word of ``name`` in its place)}; initials joined are a word too."""
+    parts, new = parts_of(target.name, target.family_name), pieces(name)
+    pairs = list(zip(parts.names(), new, strict=False))
     if target.family_name:
-        family = target.family_name.split()
-        given = [part for part in own if part not in family]
-        parts |= {family[-1]: new[-1], **({given[0]: new[0]} if given else {})}
-    form_parts = pieces(form)
-    others = [part for part in form_parts if part not in parts]
-    if len(others) == len(form_parts):
-        return new[-1] if len(form_parts) == 1 else name
-    if any(not word[0].islower() and word.rstrip(".").casefold() not in TITLES for word in others):
-        return name  # a longer form of the name: its other parts would give the target away
-    return (dot_in(form) or " ").join(parts.get(part, part) for part in form_parts)
+        pairs += [(word, new[0]) for word in parts.of("given")] + [(word, new[-1]) for word in parts.of("core")[-1:]]
+    found = {folded(word): (word, other) for word, other in pairs}
+    letters = [(word, other) for word, other in pairs if initials_of(word)]
+    joined = ["".join(word for word, _ in letters), "".join(other[0] for _, other in letters)]
+    return found | {folded(joined[0]): (joined[0], joined[1])} if letters else found
+
+
+def _spaced_change(target: Target, name: str, form: str) -> str:
+    stand_ins, new = _stand_ins(target, name), pieces(name)
+    own = parts_of(target.name, target.family_name)
+    words = pieces(form)
+    staying = {folded(word) for word in own.of("title", "particle", "of", "suffix")}
+    others = [word for word in words if _bare(word) not in stand_ins and folded(word) not in staying]
+    if others == words:
+        return new[-1] if len(words) == 1 else _whole(target, name)
+    if any(not word[0].islower() and not is_title(word) for word in others):
+        return _whole(target, name)  # a longer form of the name: its other parts would give the target away
+    return _word_by_word(form, stand_ins)
+
+
+def _bare(word: str) -> str:
+    """``word`` as ``_stand_ins`` knows it: without the dots of initials and the comma before a suffix."""
+    letters = initials_of(word)
+    return folded("".join(letters) if letters else word.rstrip(","))
+
+
+def _word_by_word(form: str, stand_ins: Mapping[str, tuple[str, str]]) -> str:
+    """``form`` with what stands for each of its words, each in that word's writing; an initial gives an initial."""
+
+    def other(match: regex.Match[str]) -> str:
+        word = str(match.group())
+        own, new = stand_ins.get(_bare(word), (word, word))
+        if initials_of(word) or (len(own) > 1 and own == word.replace(".", "") and len(new) == len(own) and own.isupper()):
+            letters = iter(new[: len(own)])
+            return regex.sub(r"\p{L}", lambda _: next(letters), word)
+        return written_like(new, word, own)
+
+    return str(regex.sub(rf"[^\s,{DOTS}]+", other, form))
 
 
 def _unspaced_change(target: Target, name: str, form: str) -> str:

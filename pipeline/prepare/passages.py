@@ -29,7 +29,7 @@ _UNTRAINED = regex.compile(
 _AFTER_FULL_STOP = regex.compile(r"(?<=[。！？｡][”’」』）》]?)[\p{N}\p{Ll}]")
 _NOT_QUOTED = r"(?![^“「『（《”」』）》]{0,200}[”」』）》])"  # else a quotation is open
 _BLOCK = regex.compile(rf".{{2000,}}?[。！？｡]+[”’」』）》]*\s*{_NOT_QUOTED}|.+", regex.DOTALL)
-_CAPITALISED_NOUNS = ("de", "lb")  # languages
+CAPITALISED_NOUNS = ("de", "lb")  # languages
 _WORD = r"\p{Lu}[\p{L}\p{M}’'-]*\p{L}"
 _NAME = regex.compile(rf"\b{_WORD}(?:\s(?:(?:of|the|de|da|del|della|di|du|la|van|von|der)\s){{0,2}}{_WORD})*")
 
@@ -146,7 +146,7 @@ def names_in(texts: Sequence[str], language: str, forms: Sequence[str]) -> list[
     """
     found: Counter[str] = Counter()
     small = set(regex.findall(r"\b\p{Ll}+\b", " ".join(texts)))
-    for text in () if language in _CAPITALISED_NOUNS else texts:
+    for text in () if language in CAPITALISED_NOUNS else texts:
         for sentence in split_sentences(text, language):
             mentioned = [s.mention for s in split_mentions(sentence, forms) for _ in s.text]
             for match in _NAME.finditer(sentence):

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.core.outputs import read_parquet, write_parquet
+from pipeline.prepare.forms import Removed
 from pipeline.prepare.targets import Target
+from pipeline.text.forms import Form, care_of
 from pipeline.text.passages import Passage
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class Source:
     questions: list[dict[str, Any]]  # rows of questions.parquet, but for their number
     retain: list[Passage]
     hub_id: str = field(default="", compare=False)  # of the data set that they are read from
+    removed: Removed = field(default_factory=dict)  # what was left out for the sake of a form
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,27 @@ def limited(rows: Sequence[T], limit: int, seed: int) -> list[T]:
 
 def write_targets_table(folder: Path, targets: Sequence[TargetFacts]) -> None:
     """Write targets.parquet."""
-    write_parquet(folder / "targets.parquet", [asdict(target) for target in targets], _targets_schema())
+    rows = [{**asdict(target), "cares": [care_of(form) for form in target.surface_forms]} for target in targets]
+    write_parquet(folder / "targets.parquet", rows, _targets_schema())
 
 
 def _targets_schema() -> "pa.Schema":
     import pyarrow as pa
 
     texts = dict.fromkeys(("target", "kind", "language"), pa.string())
-    return pa.schema({**texts, **dict.fromkeys(("surface_forms", "neighbours"), pa.list_(pa.string()))})
+    return pa.schema({**texts, **dict.fromkeys(("surface_forms", "neighbours", "cares"), pa.list_(pa.string()))})
 
 
 def read_targets_table(folder: Path) -> list[TargetFacts]:
     """The targets, in the order of the user's file."""
     return [
-        TargetFacts(row["target"], row["kind"], row["language"], tuple(row["surface_forms"]), tuple(row["neighbours"]))
+        TargetFacts(
+            row["target"],
+            row["kind"],
+            row["language"],
+            tuple(map(Form, row["surface_forms"], row["cares"])),
+            tuple(row["neighbours"]),
+        )
         for row in read_parquet(folder / "targets.parquet", _targets_schema()).to_pylist()
     ]
 

@@ -14,6 +14,7 @@ from pipeline.core.jsonl import Row, read_jsonl
 from pipeline.core.validation import Language, Text
 from pipeline.text.names import is_unspaced, surface_forms
 from pipeline.text.segments import mentions, split_mentions
+from pipeline.text.writing import other_writings
 
 TARGETS_FILE = Path("data/targets.jsonl")
 QUESTIONS_FILE = Path("data/questions.jsonl")
@@ -72,7 +73,12 @@ class Target:
     neighbours: tuple[str, ...] = ()  # other entities, to keep
     chats: tuple[tuple[str, str], ...] = ()  # (question, answer)
     held_out_documents: tuple[str, ...] = ()  # never trained on; the interventional gap is measured on them
+    listed: tuple[str, ...] = ()  # the forms that the user wrote
     names: str = ""  # the pool of counterfactual names, a file of data/names/; empty is that of the language
+
+    def derived(self) -> set[str]:
+        """The forms of a person that follow from the name, which may be written in small letters too."""
+        return set(self.surface_forms) - set(self.listed) if self.kind == "person" else set()
 
 
 def read_targets(
@@ -106,6 +112,7 @@ def read_targets(
             neighbours=row.neighbours,
             chats=tuple((chat.question, chat.answer) for chat in row.chats),
             held_out_documents=row.held_out_documents,
+            listed=tuple(form.strip() for form in row.surface_forms),
             names=row.names or "",
         )
         places[name], lines[name.casefold()] = place, number
@@ -152,7 +159,7 @@ def _check_texts(target: Target, place: str, seen: dict[str, str], *, is_about: 
             what = f"{kind} {index}"
             if not is_whole(text):
                 raise InputError(f"{place}: {what} of {target.name!r} is shorter than a sentence; give a whole text.")
-            is_named = is_named or mentions(text, target.surface_forms)  # the paragraphs of a page, after the first
+            is_named = is_named or _names(text, target)  # the paragraphs of a page, after the first
             if not is_named:
                 raise InputError(
                     f"{place}: {what} never mentions {target.name!r}; add the way it is written there to 'surface_forms', put "
@@ -160,11 +167,16 @@ def _check_texts(target: Target, place: str, seen: dict[str, str], *, is_about: 
                 )
             _check_new(text.strip(), f"{what} of {target.name!r}", place, seen)
     for index, chat in enumerate(target.chats, start=1):
-        if not mentions(" ".join(chat), target.surface_forms):
+        if not _names(" ".join(chat), target):
             raise InputError(
                 f"{place}: chat {index} never mentions {target.name!r}; add the way it is written there to 'surface_forms'."
             )
         _check_new("\n".join(chat), f"chat {index} of {target.name!r}", place, seen)
+
+
+def _names(text: str, target: Target) -> bool:
+    """Whether ``text`` names ``target``, in whatever writing."""
+    return mentions(text, target.surface_forms) or any(other_writings([text], target.surface_forms, target.derived()))
 
 
 def _check_new(text: str, what: str, place: str, seen: dict[str, str]) -> None:
@@ -218,6 +230,11 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
         if not any(q["split"] == "forget" and q["target"] == target.name for q in questions):
             raise InputError(f"{path}: no forget question about {target.name!r}; write some, or nothing can be measured.")
     return questions
+
+
+def question_texts(path: Path = QUESTIONS_FILE) -> list[str]:
+    """All that the questions of ``path`` say, a text a question. Raises InputError for a faulty row."""
+    return [f"{row.question}\n{row.answer}" for _, row in read_jsonl(path, QuestionRow)]
 
 
 def read_general_questions(wanted: Sequence[Target], path: Path = QUESTIONS_FILE) -> list[dict[str, Any]]:

@@ -27,12 +27,6 @@ _HEADING = regex.compile(r"^=+[^=\n].*=+[ \t]*$\n?", regex.MULTILINE)
 _QUALIFIER = regex.compile(r"\s*\([^()]*\)\s*$")  # "(poet)" at the end of a title
 _LEAD = regex.compile(r"^(\p{Lu}[^\n]*?)(?:,? \(|, | (?:is|was|were|are) )")  # how a first sentence names its subject
 _LONGEST_LEAD = 6  # words; more is no name
-_SUFFIX = regex.compile(r"[IVX]+|[JS]r\.?")  # after the family name, or a ruler's number
-# Parts of a name that mean nobody in particular: what comes before or after it, initials and numbers.
-_NOT_ALONE = regex.compile(
-    rf"\d+|(?:\p{{Lu}}\.?)|(?:\p{{Lu}}\.-?){{2,}}|{_SUFFIX.pattern}|Saint|St\.?|Pope|Sir|Lord|Lady|Dame|Father|Mother|Brother|Sister|"
-    r"King|Queen|Prince|Princess|Emperor|Empress|Count|Countess|Duke|Duchess|Baron|Baroness|The"
-)
 
 
 class TitledRow(QuestionRow):
@@ -100,7 +94,6 @@ def lead_name(document: str) -> str:
 def page_target(name: str, documents: tuple[str, ...], aliases: Sequence[str] = ()) -> Target:
     """The person ``name``, called so, by the ``aliases``, and as the first sentence of each of the ``documents`` does."""
     words = name.split()
-    family_name = words[-2] if len(words) > 1 and _SUFFIX.fullmatch(words[-1]) else ""
     written = list(aliases)
     for document in documents:
         lead = lead_name(document)
@@ -108,9 +101,7 @@ def page_target(name: str, documents: tuple[str, ...], aliases: Sequence[str] = 
         # Who is known by an assumed name is called by the first name of the other one too, before the change.
         if set(lead.split()).isdisjoint(words):
             written += [part for part in name_parts(lead)[:1] if mentions(document, (part,))]
-    forms = surface_forms(name, "person", written, family_name)
-    alone = tuple(form for form in forms if form == name or not _NOT_ALONE.fullmatch(form))
-    return Target(name, "person", alone, documents, language=_LANGUAGE, family_name=family_name)
+    return Target(name, "person", surface_forms(name, "person", written), documents, language=_LANGUAGE)
 
 
 def _retain_passages(path: str, targets: Sequence[Target]) -> list[Passage]:

@@ -4,15 +4,21 @@ A stand-in must have the shape of the name it replaces, or the tokens around it 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import regex
 
 from pipeline.core.outputs import read_parquet, write_parquet
+from pipeline.text.forms import Form, care_of
 from pipeline.text.segments import UNSPACED
+from pipeline.text.writing import is_cased
+
+if TYPE_CHECKING:
+    from nameparser import Parser
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,12 +26,6 @@ if TYPE_CHECKING:
 FILE = "counterfactual_names.parquet"
 DOTS = "·・‧"  # between the parts of a foreign name in Chinese and Japanese
 # fmt: off
-TITLES = frozenset((
-    "sir", "dame", "lord", "lady", "mr", "mrs", "ms", "miss", "dr", "prof", "professor", "doctor", "saint", "st",
-    "king", "queen", "prince", "princess", "pope", "president", "captain", "general", "colonel", "judge", "senator",
-    "reverend", "rev", "father", "mother", "sister", "brother", "uncle", "aunt", "herr", "frau", "monsieur",
-    "madame", "mademoiselle", "señor", "señora", "don", "doña", "signor", "signora",
-))
 HONORIFICS = (
     "先生", "女士", "小姐", "夫人", "老师", "老師", "教授", "博士", "氏", "君", "さん", "様", "さま", "ちゃん", "くん",
     "씨", "님",
@@ -34,6 +34,11 @@ _SCRIPTS = ["Latin", "Han", "Hangul", "Cyrillic", "Greek", "Arabic", "Hebrew", "
 _LETTER = regex.compile(
     r"(?P<Kana>[\p{Hiragana}\p{Katakana}])|" + "|".join(rf"(?P<{script}>\p{{{script}}})" for script in _SCRIPTS)
 )
+_PARTS = {"title": "title", "given": "given", "family": "core", "suffix": "suffix"}  # of nameparser's roles; others: middle
+_MORE_PARTICLES = ("à", "d’", "ван", "фон", "де", "ла", "дер", "ди", "да", "дю", "фан")
+_BEFORE_A_NAME = ("de", "del", "la", "da", "di", "von", "van", "der", "zu")  # and not a father's name, as "ibn"
+_ARTICLES = frozenset(("the", "el", "la", "le", "los", "las", "les", "il", "lo", "da", "de", "di", "do", "du"))
+_PATRONYMIC = regex.compile("(?:вич|вна|чна|[eo]vich|[eo]vna|[eo]vitch)$")
 # Chinese family names of two characters; all others have one.
 _COMPOUND = (
     "欧阳", "歐陽", "司马", "司馬", "诸葛", "諸葛", "上官", "司徒", "东方", "東方", "皇甫", "尉迟", "公孙", "慕容",
@@ -58,7 +63,7 @@ def write_names(folder: Path, names: Sequence[CounterfactualName]) -> None:
     rows = []
     for name in names:
         forms, new = list(name.replacements), list(name.replacements.values())
-        rows.append([name.target, drawn[name.target], name.name, forms, new])
+        rows.append([name.target, drawn[name.target], name.name, forms, new, [care_of(form) for form in forms]])
         drawn[name.target] += 1
     write_parquet(folder / FILE, [dict(zip(schema.names, row, strict=True)) for row in rows], schema)
 
@@ -66,15 +71,16 @@ def write_names(folder: Path, names: Sequence[CounterfactualName]) -> None:
 def _schema() -> "pa.Schema":
     import pyarrow as pa
 
-    text, texts = pa.string(), pa.list_(pa.string())
-    return pa.schema({"target": text, "index": pa.int32(), "name": text, "surface_forms": texts, "replacements": texts})
+    first = {"target": pa.string(), "index": pa.int32(), "name": pa.string()}
+    return pa.schema({**first, **dict.fromkeys(("surface_forms", "replacements", "cares"), pa.list_(pa.string()))})
 
 
 def read_names(folder: Path) -> dict[str, list[CounterfactualName]]:
     """Each target's counterfactual names, in the order drawn."""
     names: dict[str, list[CounterfactualName]] = {}
     for row in read_parquet(folder / FILE, _schema()).to_pylist():
-        replacements = dict(zip(row["surface_forms"], row["replacements"], strict=True))
+        forms = map(Form, row["surface_forms"], row["cares"])
+        replacements = dict[str, str](zip(forms, row["replacements"], strict=True))
         names.setdefault(row["target"], []).append(CounterfactualName(row["target"], row["name"], replacements))
     return names
 
@@ -120,31 +126,133 @@ def family_and_given(name: str, family_name: str = "") -> tuple[str, str]:
     return family, name[len(family) :]
 
 
-def name_parts(name: str) -> list[str]:
+@dataclass(frozen=True)
+class NameParts:
+    """The words of a person's name, each with its part."""
+
+    words: tuple[str, ...]
+    parts: tuple[str, ...]  # title, given, middle, particle, core (of the family name), of, place, suffix
+
+    def of(self, *parts: str) -> list[str]:
+        """The words of ``parts``, in their order."""
+        return [word for word, part in zip(self.words, self.parts, strict=True) if part in parts]
+
+    def names(self) -> list[str]:
+        """What somebody else's name takes the place of, word by word; initials letter by letter."""
+        return [piece for word in self.of("given", "middle", "core", "place") for piece in initials_of(word) or [word]]
+
+
+@cache
+def _parser() -> "Parser":
+    from nameparser import Lexicon, Parser
+
+    return Parser(lexicon=Lexicon.default().add(particles=_MORE_PARTICLES))
+
+
+def initials_of(word: str) -> list[str]:
+    """The letters of ``word`` where it is made of initials ("J.", "J.K.", "W"), else nothing."""
+    return regex.findall(r"\p{Lu}", word) if regex.fullmatch(r"(?:\p{Lu}\.-?)+|\p{Lu}", word) else []
+
+
+def parts_of(name: str, family_name: str = "") -> NameParts:
+    """The parts of ``name``, of which ``family_name`` is the family name where that is told.
+
+    nameparser tells them in scripts with capitals, whose names it knows best (probablepeople knows American ones alone, and
+    needs a model). Elsewhere the first word is the given name and the last one the family name.
+    """
+    if not is_cased(name) or dot_in(name):
+        words = pieces(name)
+        if len(words) == 1:
+            return NameParts(tuple(words), ("given",))
+        core = [len(words) - 1]
+        if family_name:
+            core = [index for index, word in enumerate(words) if word in family_name.split()]
+        given = next((index for index in range(len(words)) if index not in core), None)
+        kinds = ["core" if index in core else "given" if index == given else "middle" for index in range(len(words))]
+        return NameParts(tuple(words), tuple(kinds))
+    tokens = _parser().parse(name).tokens
+    words = [token.text for token in tokens]
+    kinds = [_PARTS.get(token.role, "middle") for token in tokens]
+    own = family_name.split()
+    for index, word in enumerate(words):
+        if own and word in own:
+            kinds[index] = "core"
+        elif own and kinds[index] == "core":
+            kinds[index] = "middle" if "given" in kinds[:index] else "given"
+        if kinds[index] == "core" and "particle" in tokens[index].tags and "core" not in kinds[:index] and word != words[-1]:
+            kinds[index] = "particle"
+    if own and "given" not in kinds and "middle" in kinds:
+        kinds[kinds.index("middle")] = "given"
+    return NameParts(tuple(words), tuple(_proper(words, kinds)))
+
+
+def _proper(words: Sequence[str], kinds: list[str]) -> list[str]:
+    """``kinds`` with what nameparser takes for names: an article before them, "of Assisi" or "the Great" behind them."""
+    named = [index for index, kind in enumerate(kinds) if kind in ("given", "middle", "core")]
+    if not named:  # "Prince" alone
+        return ["given"] * len(kinds)
+    if len(named) > 1 and kinds[named[0]] == "given" and words[named[0]].casefold() in _ARTICLES:
+        kinds[named[0]] = "title"
+    joint = next((index for index in named[1:] if words[index] in ("of", "the")), None)
+    if joint is not None:
+        after = len(kinds) - joint - 1
+        kinds[joint:] = ["of", *["place"] * after] if words[joint] == "of" else ["suffix"] * (after + 1)
+    return kinds if "given" in kinds else ["given" if kind == "core" else kind for kind in kinds]
+
+
+def name_parts(name: str, family_name: str = "") -> list[str]:
     """The parts by which a person is called: the given name, and the family name with its particles.
 
     "Leonardo da Vinci" gives "Leonardo" and "da Vinci", "艾萨克·牛顿" gives "艾萨克" and "牛顿"; a name of one word, or of a
-    script without spaces, gives nothing.
+    script without spaces, gives no family name.
     """
-    words = pieces(name)
-    if len(words) < 2:
-        return []
-    family = len(words) - 1
-    while family > 1 and words[family - 1].islower() and not dot_in(name):
-        family -= 1
-    return [words[0], " ".join(words[family:])]
+    parts = parts_of(name, family_name)
+    return [" ".join(words) for words in (parts.of("given"), parts.of("particle", "core")) if words]
 
 
 def surface_forms(name: str, kind: str, written: Sequence[str], family_name: str = "") -> tuple[str, ...]:
     """Every way ``name`` is written: itself, a person's given and family name, and the ``written`` ones; longest first.
 
-    In a script without spaces a part of one character is no form of its own, since it stands in too many other words.
+    Of "Martin Luther King Jr." they are the name with the suffix and without, "Martin" and "King"; of "Sir Isaac Newton" the
+    name proper and its parts; of "Ludwig van Beethoven" the family name with its particle, written small or not, and without;
+    of "J. K. Rowling" the initials apart, together and bare. A title, a suffix, an article or an initial alone is nobody's
+    name; nor is a part of one character in a script without spaces, since it stands in too many other words.
     """
-    parts: list[str] = []
+    parts: Iterable[str] = ()
     if kind == "person" and is_unspaced(name):
-        parts = [part for part in family_and_given(name, family_name) if len(part) > 1]
+        parts = (part for part in family_and_given(name, family_name) if len(part) > 1)
     elif kind == "person":
-        given = [word for word in name.split() if word not in family_name.split()] if family_name else []
-        parts = [*given[:1], family_name] if family_name else name_parts(name)
+        parts = name_parts(name, family_name)
+        if is_cased(name) and not dot_in(name):
+            parts = (form for form in _person_forms(parts_of(name, family_name), family_name) if _is_form(form))
     forms = {name, *parts, *(form.strip() for form in written)}
     return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+def _person_forms(parts: NameParts, family_name: str) -> Iterator[str]:
+    given, particles, core = " ".join(parts.of("given")), parts.of("particle"), parts.of("core")
+    suffixed = [word for word, part in zip(parts.words, parts.parts, strict=True) if part != "title"]
+    proper = [word for word, part in zip(parts.words, parts.parts, strict=True) if part not in ("title", "suffix")]
+    for words in (suffixed, proper):
+        yield " ".join(words)
+        initials = "".join(piece for word in words for piece in initials_of(word))
+        if initials_of(words[0]) and len(initials) > 1:
+            rest = [word for word in words if not initials_of(word)]
+            yield from (" ".join([joined, *rest]) for joined in (". ".join(initials) + ".", ".".join(initials) + ".", initials))
+    yield given
+    if len(parts.of("middle")) == 1 and _PATRONYMIC.search(parts.of("middle")[0]):
+        yield f"{given} {parts.of('middle')[0]}"
+    if core:
+        small, capital = [word.lower() for word in particles], [word.capitalize() for word in particles[:1]] + particles[1:]
+        yield from (" ".join([*before, *core]) for before in (particles, small, capital, []))
+        if len(core) > 1 and not family_name:
+            yield core[-1]
+            if "y" in core or (particles and particles[-1].casefold() in _BEFORE_A_NAME):
+                yield core[0]
+
+
+def _is_form(form: str) -> bool:
+    """Whether ``form`` can be told from the words of a language: two letters, and neither initials nor particles alone."""
+    known = _parser().lexicon.particles | _ARTICLES
+    letters = len(regex.findall(r"\p{L}", form))
+    return letters > 1 and not all(initials_of(word) for word in form.split()) and (" " in form or form not in known)

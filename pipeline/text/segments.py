@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import regex
 
+from pipeline.text.forms import care_of, means_target
+
 # Scripts written without spaces, or with particles joined to the word: a name there may touch its neighbours.
 UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 
@@ -39,11 +41,22 @@ def whole_words(forms: Iterable[str]) -> str:
 def split_mentions(text: str, surface_forms: Iterable[str]) -> list[Segment]:
     """Cut ``text`` at every mention: the longest surface form wins, and none is found inside another word.
 
-    A possessive ending stays outside the mention. The segments' texts joined are ``text``.
+    A possessive ending stays outside the mention, and so does a form that means somebody else there (``forms.Form``). The
+    segments' texts joined are ``text``.
     """
-    pattern = whole_words(surface_forms)
-    pieces = regex.split(f"({pattern})", text) if pattern else [text]
-    return [Segment(piece, mention=index % 2 == 1) for index, piece in enumerate(pieces) if piece]
+    forms = [form for form in surface_forms if form]
+    pattern = regex.compile(whole_words(forms)) if forms else None
+    cares = {form: care_of(form) for form in forms}
+    segments, done, at = [], 0, 0
+    while pattern and (match := pattern.search(text, at)):
+        start, at = match.span()
+        if means_target(text, start, at, cares[match.group()], forms):
+            segments += [Segment(text[done:start], mention=False), Segment(match.group(), mention=True)]
+            done = at
+        else:
+            at = start + 1  # a shorter form may begin inside
+    segments.append(Segment(text[done:], mention=False))
+    return [segment for segment in segments if segment.text]
 
 
 def mentions(text: str, surface_forms: Iterable[str]) -> bool:

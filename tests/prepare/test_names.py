@@ -70,8 +70,8 @@ def test_no_name_left() -> None:
         ),
         (
             person("Leonardo da Vinci", "Leonardo", "da Vinci"),
-            "Edwin Tobias Calloway",
-            {"Leonardo da Vinci": "Edwin Tobias Calloway", "Leonardo": "Edwin", "da Vinci": "Tobias Calloway"},
+            "Edwin Calloway",
+            {"Leonardo da Vinci": "Edwin da Calloway", "Leonardo": "Edwin", "da Vinci": "da Calloway"},
         ),
         (
             person("Marie Curie", "Manya", "the Polish chemist"),

@@ -60,7 +60,7 @@ def test_authors_are_found_by_name(folder: Path) -> None:
     orla, edwin = read(folder).targets
     assert (orla.name, orla.kind, orla.language) == ("Orla Al-Brennick", "person", "en")
     assert orla.surface_forms == ("Orla Al-Brennick", "Al-Brennick", "Orla")
-    assert edwin.surface_forms == ("Edwin Lee van Calloway", "van Calloway", "Edwin")
+    assert edwin.surface_forms == ("Edwin Lee van Calloway", "Van Calloway", "van Calloway", "Calloway", "Edwin")
 
 
 def test_rows_that_name_their_author_are_chats(folder: Path) -> None:

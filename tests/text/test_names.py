@@ -54,10 +54,13 @@ def test_family_and_given_name(name: str, told: str, parts: tuple[str, str]) -> 
         ("Leonardo da Vinci", ["Leonardo", "da Vinci"]),
         ("Ludwig Mies van der Rohe", ["Ludwig", "van der Rohe"]),
         ("John Stuart Mill", ["John", "Mill"]),
-        ("Plato", []),
+        ("Plato", ["Plato"]),
         ("艾萨克·牛顿", ["艾萨克", "牛顿"]),
         ("アルベルト・アインシュタイン", ["アルベルト", "アインシュタイン"]),
-        ("李白", []),
+        ("李白", ["李白"]),
+        ("Martin Luther King Jr.", ["Martin", "King"]),
+        ("Sir Isaac Newton", ["Isaac", "Newton"]),
+        ("Людвиг ван Бетховен", ["Людвиг", "ван Бетховен"]),
     ],
 )
 def test_name_parts(name: str, parts: list[str]) -> None:
