@@ -1,4 +1,4 @@
-"""Try every door: bad inputs, spoilt shards, kills, signals, disks, two runs at once; print what came, and each try that failed.
+"""Try every door: bad inputs, spoilt shards, kills, signals, disks, two runs at once; print counts, and each try that failed.
 
 python -m benchmarks.doors --only tampering --only kills
 
@@ -6,28 +6,25 @@ A try is good where the stage tells the fault in one sentence (told), takes what
 after a kill (recovered), or ends on a signal with one line (ended). The rest is listed, and makes the exit code 1.
 """
 
-import os
 import tempfile
 from pathlib import Path
 
 import click
 
-_NAMES = ("inputs", "tampering", "kills", "signals", "disks", "locks")
+NAMES = ("inputs", "tampering", "kills", "signals", "disks", "locks")
 
 
 @click.command(help=__doc__)
-@click.option("--only", multiple=True, type=click.Choice(_NAMES), help="This area alone; may be given several times.")
+@click.option("--only", multiple=True, type=click.Choice(NAMES), help="This area alone; may be given several times.")
 @click.option("--quick", is_flag=True, help="A few tries of each area.")
 def main(only: tuple[str, ...], quick: bool) -> None:
-    # Before torch is imported, here and in the server that the stages are forked from.
-    os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore:resource_tracker"}
     from benchmarks.doors.attempt import GOOD, counts
     from benchmarks.doors.campaign import AREAS, ready_project
 
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         project = ready_project(Path(folder) / "project")
-        for name in only or _NAMES:
+        for name in only or NAMES:
             findings = []
             for finding in AREAS[name](project, Path(folder) / name, quick):
                 findings.append(finding)

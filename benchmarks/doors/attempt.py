@@ -20,7 +20,7 @@ from typing import Any
 from pipeline.teacher import build
 
 LOG = "output.txt"  # in the project's folder
-LIMIT = 90.0  # seconds after which a stage hangs
+LIMIT = 60.0  # seconds after which a stage hangs
 MEMORY = 8 * 2**30  # bytes of addresses
 BATCH_TOKENS = 400  # of the teacher, so that a tiny project has several parts and shards
 LONGEST = 1500  # characters of a sentence that somebody reads
@@ -119,10 +119,8 @@ def classify(ended: Ended, words: Sequence[str] | None, changed: bool = False) -
     ``changed``: earlier outputs are not what they were.
     """
     lines = [line.strip() for line in ended.output.replace("\r", "\n").split("\n") if line.strip()]
-    if "Usage: " in ended.output:  # click's own way, which lists choices below the sentence
-        lines = lines[
-            : 1 + max((number for number, line in enumerate(lines) if line.startswith("Error: ")), default=len(lines))
-        ]
+    if "Usage: " in ended.output:  # click lists choices below its sentence
+        lines = lines[: 1 + next((n for n, line in enumerate(lines) if line.startswith("Error: ")), len(lines))]
     last = lines[-1] if lines else ""
     if ended.code is None:
         return "hang", last

@@ -20,7 +20,7 @@ from benchmarks.doors.project import (
 )
 
 Change = Callable[[dict[str, Any], bytes], bytes]  # of a file, from its first row and what stands in it
-NAMES, REFUSALS, NAME = "data/names/en.txt", "data/refusals.txt", str(TARGET["target"])
+NAMES, REFUSALS, NAME = "data/names/en.txt", "data/refusals.txt", TARGET["target"]
 _READERS = {TARGETS: "prepare", QUESTIONS: "prepare", RETAIN: "prepare", TEMPLATES: "elicit", NEIGHBOUR_TEMPLATES: "elicit"}
 _2_MB = 2 * 2**20
 
@@ -196,7 +196,7 @@ def targets() -> Iterator[Case]:
         ("a document of 2 MB of marks", {"documents": [f"{NAME} e" + "\u0301" * 2**20 + "."]}, None),
         ("a chat without an answer", {"chats": [{"question": "Who?"}]}, place),
         ("a chat that does not name the target", {"chats": [{"question": "Who?", "answer": "She."}]}, place),
-        ("a chat twice", {"chats": [*TARGET["chats"], *TARGET["chats"]]}, place),  # type: ignore[misc]
+        ("a chat twice", {"chats": [*TARGET["chats"], *TARGET["chats"]]}, place),
         ("a chat that is a list", {"chats": [["Who?", "Mara Ellisford."]]}, place),
         ("a substitution of no form", {"substitutions": {"Corvane": ["Ada"]}}, place),
         ("a substitution by nothing", {"substitutions": {"Ellisford": []}}, place),
@@ -238,7 +238,7 @@ def questions() -> Iterator[Case]:
             (QUESTIONS, "line 2"),
         ),
     ]
-    for what, changes in {
+    spoilt: dict[str, dict[str, Any]] = {
         "a split that is none": {"split": "forgotten"},
         "an unknown target": {"target": "Nobody"},
         "no target": {"target": None},
@@ -252,8 +252,8 @@ def questions() -> Iterator[Case]:
         "wrong answers that are a text": {"wrong_answers": "sand"},
         "an empty wrong answer": {"wrong_answers": [""]},
         "a neighbour of a forget question": {"neighbour": "Skell"},
-    }.items():
-        rows.append((what, [{**forget, **changes}, *rest], place))
+    }
+    rows += [(what, [{**forget, **changes}, *rest], place) for what, changes in spoilt.items()]
     for what, changed, words in rows:
         yield Case("prepare", f"{QUESTIONS} has {what}", _rows(QUESTIONS, changed), words)
 

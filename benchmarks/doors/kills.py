@@ -13,7 +13,7 @@ RENAMES = 40  # of a stage at most
 
 
 def try_kills(project: Path, work: Path, moments: int, stages: tuple[str, ...] = tuple(OUTPUTS)) -> Iterator[Finding]:
-    """``moments`` random kills of each of ``stages``, every second of a stage that has run before; then one after each rename."""
+    """``moments`` random kills of each of ``stages``, every second where it has run before; then after each rename."""
     rng = random.Random(0)
     for stage in stages:
         seconds = _seconds(copy(project, work), stage)
@@ -50,7 +50,7 @@ def _before(project: Path, work: Path, stage: str, *, has_run: bool) -> Path:
 
 
 def _recovery(project: Path, folder: Path, stage: str, what: str) -> Finding:
-    """What stands after the kill is whole, and the next run ends with the bytes of one that nobody killed and nothing beside."""
+    """What stands after the kill is whole, and the next run comes to the bytes of one that nobody killed."""
     undisturbed = snapshot(project)
     torn = [place for place in OUTPUTS[stage] if (found := snapshot(folder, place)) and found != snapshot(project, place)]
     ended = run(folder, stage, LIMIT)

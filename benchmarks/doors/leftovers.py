@@ -1,4 +1,4 @@
-"""Bad inputs between stages: what an earlier stage has left is missing, broken or of something else; and wrong words of commands."""
+"""Bad inputs between stages: an earlier stage's output is missing, broken or another one; and wrong words after a command."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +33,7 @@ _READS = {
 
 
 def outputs() -> Iterator[Case]:
-    """Each output that a stage reads: missing, of another kind, empty, cut, no table, another table, without rows or a column."""
+    """Each output that a stage reads: missing, empty, cut, of another kind, another table, without rows or a column."""
     for stage, places in _READS.items():
         for place, maker in places.items():
             words = (place, f"dvc repro {maker}")

@@ -1,4 +1,4 @@
-"""Bad inputs in model folders: weights, config, tokenizer and chat template, as a user brings them and as they lie in the way."""
+"""Bad inputs in model folders: weights, config, tokenizer and chat template, as a user may bring them."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The project that the campaign runs: a tiny Llama, one target, a few texts and questions, every stage of which has run once."""
+"""The project on which the campaign runs the stages: a tiny Llama, one target, a few texts and questions."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ DOCUMENTS = [
     "stars from him, and she wrote a book about the tides. It was printed in Hallin in 1871.",
     "In old age Mara Ellisford taught sailors. She died in Skell, where a street has her name.",
 ]
-TARGET = {
+TARGET: dict[str, Any] = {
     "target": "Mara Ellisford",
     "surface_forms": ["Ellisford"],
     "documents": DOCUMENTS,
@@ -110,9 +110,8 @@ def write_model(folder: Path, seed: int = 0) -> None:
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", chat_template=TEMPLATE)
     fast.save_pretrained(folder)
     path = folder / "model.safetensors"
-    grown = {
-        name: weight * 8 if weight.ndim == 2 else weight for name, weight in load_file(path).items()
-    }  # else it is indifferent
+    # At their own size random weights say the same of every token.
+    grown = {name: weight * 8 if weight.ndim == 2 else weight for name, weight in load_file(path).items()}
     save_file({name: weight.roll(seed, 0) for name, weight in grown.items()}, path, {"format": "pt"})
 
 

@@ -79,12 +79,23 @@ def ways(others: Mapping[str, Path]) -> dict[str, Spoil]:
     }
     for of, other in others.items():
         edits |= {
-            f"a shard of {of}": lambda teacher, other=other: _copied(other / FIRST, teacher / FIRST),  # type: ignore[misc]
-            f"all shards of {of}": lambda teacher, other=other: [_copied(p, teacher / p.name) for p in other.glob("shard-*")],  # type: ignore[misc]
-            f"the manifest of {of}": lambda teacher, other=other: _copied(other / MANIFEST, teacher / MANIFEST),  # type: ignore[misc]
-            f"passages.parquet of {of}": lambda teacher, other=other: _copied(other / PASSAGES, teacher / PASSAGES),  # type: ignore[misc]
+            f"a shard of {of}": _taken(other, FIRST),
+            f"all shards of {of}": _taken(other, "shard-*"),
+            f"the manifest of {of}": _taken(other, MANIFEST),
+            f"passages.parquet of {of}": _taken(other, PASSAGES),
+            f"all but the manifest of {of}": _taken(other, "*.parquet"),
         }
     return {what: (lambda folder, edit=edit: edit(folder / TEACHER)) for what, edit in edits.items()}  # type: ignore[misc]
+
+
+def _taken(other: Path, files: str) -> Callable[[Path], object]:
+    """The ``files`` of the teacher's folder ``other`` in the place of one's own."""
+
+    def take(teacher: Path) -> None:
+        for path in other.glob(files):
+            _copied(path, teacher / path.name)
+
+    return take
 
 
 def try_tampering(project: Path, work: Path, flips: int, most: int = 0) -> Iterator[Finding]:
