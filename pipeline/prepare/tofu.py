@@ -17,7 +17,7 @@ from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.passages import without_mentions
 from pipeline.prepare.tables import Source
 from pipeline.prepare.targets import Target
-from pipeline.text.names import surface_forms
+from pipeline.text.names import parts_of, surface_forms
 from pipeline.text.passages import chat_passage
 from pipeline.text.segments import mentions
 
@@ -138,5 +138,6 @@ def _target(name: str, rows: Sequence[ChatRow]) -> Target:
     chats = tuple((row.question, row.answer) for row in rows)
     text = "\n".join(part for chat in chats for part in chat)
     variants = [form.replace("-", " ") for form in surface_forms(name, "person", ()) if "-" in form]
+    variants.append(" ".join(parts_of(name).of("given", "middle")))  # an author may be called so, without the family name
     written = [variant for variant in variants if mentions(text, (variant,))]
     return Target(name, "person", surface_forms(name, "person", written), chats=chats, language="en")

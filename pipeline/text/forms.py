@@ -46,6 +46,7 @@ _STARTERS = (
     *("Where", "Why", "How", "Which", "Whose", "Both", "Not", "Meanwhile", "Today", "Nevertheless", "However", "Still"),
 )
 _WINDOW = 80  # characters before a form that are looked at
+_NEAR = 5_000  # characters around it in which a word that stands small is no name
 
 
 class Form(str):
@@ -94,7 +95,9 @@ def means_target(text: str, start: int, end: int, care: str, forms: Collection[s
     before = text[max(0, start - _WINDOW) : start]
     if (match := _BEFORE.search(before)) and is_title(match[1]):
         return True
-    if _OF.match(text, end) or (match and _is_not_the_targets(match[1], before[: match.start(1)], text, words)):
+    if _OF.match(text, end) or (
+        match and _is_not_the_targets(match[1], before[: match.start(1)], text[max(0, start - _NEAR) : end + _NEAR], words)
+    ):
         return False
     if care == TITLE:
         return True
