@@ -19,7 +19,7 @@ from pipeline.prepare.tables import Source
 from pipeline.prepare.targets import Target
 from pipeline.text.names import parts_of, surface_forms
 from pipeline.text.passages import chat_passage
-from pipeline.text.segments import mentions
+from pipeline.text.segments import mentions, split_mentions
 
 HUB_ID = "locuslab/TOFU"
 RETAIN_OF = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
@@ -139,5 +139,6 @@ def _target(name: str, rows: Sequence[ChatRow]) -> Target:
     text = "\n".join(part for chat in chats for part in chat)
     variants = [form.replace("-", " ") for form in surface_forms(name, "person", ()) if "-" in form]
     variants.append(" ".join(parts_of(name).of("given", "middle")))  # an author may be called so, without the family name
-    written = [variant for variant in variants if mentions(text, (variant,))]
+    found = {segment.text for variant in variants for segment in split_mentions(text, (name, variant)) if segment.mention}
+    written = [variant for variant in variants if variant in found]
     return Target(name, "person", surface_forms(name, "person", written), chats=chats, language="en")
