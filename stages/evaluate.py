@@ -12,7 +12,7 @@ from pipeline.core.outputs import EVALUATION
 
 @click.command(help=__doc__)
 @click.argument("model", type=click.Choice(["base", "student"]))
-@hold(EVALUATION)
+@hold(EVALUATION / "base", EVALUATION / "student")
 def main(model: str) -> None:
     from pipeline.core.files import json_fingerprint, published_folder, read_text, write_json, write_text
     from pipeline.core.outputs import BASE_MODEL, PREPARED, STUDENT

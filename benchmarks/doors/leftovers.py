@@ -24,7 +24,6 @@ _READS = {
         STUDENT: "distill",
         QUESTIONS: "prepare",
         f"{ASKED}/answers.parquet": "evaluate",
-        f"{ASKED}/metrics.json": "evaluate",
     },
     f"fidelity {TOP_K}": {BASE: "base", TEACHER: "teacher", PASSAGES: "prepare", NAMES: "prepare"},
     "inspect 0": {BASE: "base", TEACHER: "teacher"},

@@ -204,20 +204,14 @@ def tokenizers() -> Iterator[Case]:
     def grown(tokenizer: dict[str, Any]) -> None:
         tokenizer["model"]["vocab"] |= {f"more{number}": number for number in range(400, 500)}
 
-    def added(tokenizer: dict[str, Any]) -> None:
-        tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": 1000, "content": "<far>"})
-
     def lower(tokenizer: dict[str, Any]) -> None:
         tokenizer["normalizer"] = {"type": "Lowercase"}
 
     for what, change in (
         ("more words than the model", grown),
-        ("a word beyond the model", added),
         ("small letters alone", lower),
     ):
         yield Case("base", f"{TOKENIZER} has {what}", _tokenizer(change), ("model.source", "tokenizer"))
-    own = _json(f"{SOURCE}/tokenizer_config.json", auto_map={"AutoTokenizer": ["own.OwnTokenizer", None]})
-    yield Case("base", "tokenizer_config.json names code of its own", own, ("model.source",))
     for what, template, words in (
         ("raises", "{{ raise_exception('No people here') }}", ("No people here",)),
         ("divides by zero", "{{ 1 / 0 }}", ("division by zero",)),

@@ -1,10 +1,13 @@
 """The one exception a user's mistake raises: a sentence, and exit code 2."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
+
+_SHOWN = 200  # characters of a word, which may be a file's name
 
 
 class InputError(click.ClickException):
@@ -13,7 +16,13 @@ class InputError(click.ClickException):
     exit_code = 2
 
     def __init__(self, message: str) -> None:
-        super().__init__(message.encode("utf-8", "backslashreplace").decode())  # half a surrogate pair can't be printed
+        shown = re.sub(rf"(\S{{{_SHOWN}}})\S{{{_SHOWN},}}", r"\1…", message)
+        super().__init__(shown.encode("utf-8", "backslashreplace").decode())  # half a surrogate pair can't be printed
+
+
+def first_line(error: Exception) -> str:
+    """What ``error`` says first, or what it is."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class ParamError(InputError):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from pipeline.core.errors import InputError
@@ -93,10 +94,32 @@ def check_room(path: Path, needed: float) -> None:
         )
 
 
+def check_writable(output: Path) -> None:
+    """Raise InputError unless ``output`` can be put in its place."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            return  # to be told when it is written, with what stands
+        raise InputError(
+            f"{output} can't be written ({error.strerror}: {error.filename or output.parent}); give write access to its folder."
+        ) from None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether ``path``, which may be any text of a user's, is a folder."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # too long, or no path at all
+        return False
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a place beside ``path`` to write a file to; it takes the place of ``path`` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
     fresh = path.with_name(f".{path.name}.new")
     try:
         with room_on_disk(path):
@@ -123,13 +146,17 @@ def read_text(path: Path, what: str) -> str:
     Raises InputError when it is missing (``what`` says what to write into it), no file that can be read, or not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path} is missing; write {what}.") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
     except OSError as error:
         raise InputError(f"{path} can't be read ({error.strerror}); it must be a file: write {what}.") from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InputError(f"{path}, line {line}: holds a NUL character, so it is no text; write {what}.")
+    return text
 
 
 def link_files(source: Path, folder: Path) -> None:

@@ -13,14 +13,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import click
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import recover, work_folder, write_text
+from pipeline.core.files import check_room, check_writable, recover, work_folder, write_text
 
 _PR_SET_PDEATHSIG = 1
+_LEAST = 2**20  # bytes that any stage writes, about
 
 
 class Stopped(click.ClickException):
@@ -40,24 +40,13 @@ def hold(*outputs: Path) -> Iterator[None]:
     """
     for output in outputs:
         check_writable(output)
+        check_room(output, _LEAST)
     check_writable(work_folder() / "locks")
     with ExitStack() as locks, _signals_told(outputs):
         for output in outputs:
             locks.enter_context(_locked(output))
             recover(output)
         yield
-
-
-def check_writable(output: Path) -> None:
-    """Raise InputError unless ``output`` can be put in its place."""
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=output.parent):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"{output} can't be written ({error.strerror}: {error.filename or output.parent}); give write access to its folder."
-        ) from None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.errors import InputError
+from pipeline.core.errors import InputError, first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,7 +87,7 @@ def readable_parquet(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise InputError(f"{path} is missing; make it first ({command_for(path)}).") from None
     except (pa.ArrowException, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise InputError(f"{path} can't be read as Parquet ({reason}); make it anew ({command_for(path)}).") from None
 
 
@@ -98,10 +98,11 @@ def check_columns(path: Path, found: "pa.Schema", wanted: Sequence[str]) -> None
             raise InputError(f"{path} lacks the column {name!r}; make it anew ({command_for(path)}).")
 
 
-def read_parquet(path: Path, wanted: "pa.Schema | Sequence[str] | None" = None) -> "pa.Table":
+def read_parquet(path: Path, wanted: "pa.Schema | Sequence[str] | None" = None, *, may_be_empty: bool = True) -> "pa.Table":
     """A table that a stage wrote, or the ``wanted`` columns of it, in their types where these are given.
 
-    Raises InputError when it is missing, can't be read, or lacks one of these columns.
+    Raises InputError when it is missing, can't be read, or lacks one of these columns, and where it has no row, unless it
+    ``may_be_empty``.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -110,6 +111,8 @@ def read_parquet(path: Path, wanted: "pa.Schema | Sequence[str] | None" = None) 
     with readable_parquet(path), pq.ParquetFile(path) as file:
         check_columns(path, file.schema_arrow, names or ())
         table = file.read(names and list(names))
+        if not table.num_rows and not may_be_empty:
+            raise InputError(f"{path} has no row; make it anew ({command_for(path)}).")
         return table.select(names).cast(wanted) if isinstance(wanted, pa.Schema) else table
 
 

@@ -55,9 +55,16 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
     """The sections of a YAML 1.2 file. Raises InputError when it is missing, no UTF-8, no YAML, or no mapping of words."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.tokens import AliasToken
 
     try:
-        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
+        text = path.read_text(encoding="utf-8")
+        for token in YAML(typ="safe", pure=True).scan(text):
+            if isinstance(token, AliasToken):  # lists of aliases of lists grow without end
+                raise InputError(
+                    f"{path}, line {token.start_mark.line + 1}: *{token.value} stands for another value; write it out."
+                )
+        document = YAML(typ="safe", pure=True).load(text) or {}
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run from the folder that holds it, with dvc.yaml.") from None
     except OSError as error:

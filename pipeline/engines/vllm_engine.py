@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.core.errors import InputError
 from pipeline.core.progress import quiet_libraries
 from pipeline.core.runtime import RuntimeParams
+from pipeline.model.folder import check_weights
 
 if TYPE_CHECKING:
     import torch
@@ -149,6 +150,7 @@ def _open(folder: Path, runtime: RuntimeParams, longest: int, **settings: Any) -
     import torch
     from vllm import LLM
 
+    check_weights(folder)
     on_cuda = runtime.device != "cpu" and torch.cuda.is_available()
     where = {"gpu_memory_utilization": runtime.gpu_memory_utilization} if on_cuda else {"block_size": CPU_BLOCK}
     return LLM(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.errors import ParamError
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.engine import Engine
@@ -64,6 +65,11 @@ def ask(
     mean over counterfactual names); self_consistency on forget questions, and floor_consistency (of the question about
     somebody invented) when ``with_floor``. What does not apply is null.
     """
+    for target, drawn in names.items() if with_floor else ():
+        if len(drawn) < params.floor_names:
+            raise ParamError(
+                f"evaluate.floor_names is {params.floor_names}, but {target!r} has {len(drawn)} counterfactual names; lower it."
+            )
     tokenizer = load_tokenizer(model)
 
     def prompt(question: str) -> list[int]:

@@ -7,12 +7,17 @@ that teacher, student and evaluation would each have another model.
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import InputError
-from pipeline.model.folder import load_with_faults
+from pipeline.core.errors import InputError, first_line
+from pipeline.core.outputs import read_json_object
+from pipeline.model.folder import check_weights, load_with_faults
 from pipeline.model.head import applies_plain_head, logit_change
 from pipeline.text.chat import question_prefix
 from pipeline.text.tokenizer import load_tokenizer, offsets_follow_text, tokenize
 
+_JSON = (
+    *("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"),
+    *("special_tokens_map.json", "model.safetensors.index.json"),
+)
 _TEXT = "Born in 1842, Ada Lind's work (in Zürich) was read by all."
 
 
@@ -22,29 +27,34 @@ def check_model_folder(folder: Path, source: str) -> None:
     Its safetensors have exactly the weights of the architecture that config.json names, all finite; the vocabulary covers the
     tokenizer's; the logits are the head's own. The tokenizer is fast, its offsets follow the text, its chat template works.
     """
-    if not (folder / "config.json").exists() or not list(folder.glob("*.safetensors")):
-        raise InputError(
-            f"model.source {source!r} lacks config.json or *.safetensors; give a causal model saved as safetensors."
-        )
-    tokenizer = load_tokenizer(folder)
-    ids, _, _ = tokenize(tokenizer, _TEXT)
-    if not offsets_follow_text(tokenizer, _TEXT, tolerance=0.0) or str(tokenizer.decode(ids)).strip() != _TEXT:
-        raise InputError(
-            f"model.source {source!r}: the tokenizer's offsets do not follow the text; use its original tokenizer.json."
-        )
-    question_prefix(tokenizer, _TEXT)
     try:
-        fault = _fault(folder, max(tokenizer.get_vocab().values()) + 1)
-    except Exception as error:  # whatever a foreign config or file makes transformers raise
-        fault = f"transformers can't load it ({(str(error).strip().splitlines() or [type(error).__name__])[0]})"
+        fault = _fault(folder)
+    except InputError as error:  # of the folder that it is brought to, which is no name of the user's
+        raise InputError(error.message.replace(str(folder), f"model.source {source!r}")) from None
+    except Exception as error:
+        fault = f"it can't be used ({first_line(error)})"
     if fault:
         raise InputError(f"model.source {source!r}: {fault}; give a causal model as it was saved, whole.")
 
 
-def _fault(folder: Path, tokens: int) -> str:
-    """What is wrong with the model in ``folder``, whose tokenizer has ``tokens`` ids; empty when it is sound."""
+def _fault(folder: Path) -> str:
+    """What is wrong with the model in ``folder``; empty when it is sound."""
     import torch
+    from transformers import AutoConfig
 
+    for name in _JSON:
+        if (folder / name).exists():
+            read_json_object(folder / name, "bring the model anew")
+    check_weights(folder)
+    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    if change := logit_change(config):
+        return f"config.json: {change} caps or scales the logits after the head, which neither the teacher nor distill does"
+    tokenizer = load_tokenizer(folder)
+    ids, _, _ = tokenize(tokenizer, _TEXT)
+    if not offsets_follow_text(tokenizer, _TEXT, tolerance=0.0) or str(tokenizer.decode(ids)).strip() != _TEXT:
+        return "the tokenizer's offsets do not follow the text; use its original tokenizer.json"
+    question_prefix(tokenizer, _TEXT)
+    tokens = max(tokenizer.get_vocab().values()) + 1
     model: Any
     model, fault = load_with_faults(folder, "auto")
     named = (model.config.architectures or [type(model).__name__])[0]
@@ -60,8 +70,6 @@ def _fault(folder: Path, tokens: int) -> str:
     for table in (model.get_input_embeddings(), model.get_output_embeddings()):
         if len(table.weight) < tokens:
             return f"its vocabulary has {len(table.weight)} tokens, the tokenizer {tokens}"
-    if change := logit_change(model.config):
-        return f"config.json: {change} caps or scales the logits after the head, which neither the teacher nor distill does"
     if not applies_plain_head(model):
         return f"{named} changes its logits after the head, which neither the teacher nor distill does"
     return ""

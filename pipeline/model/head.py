@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.model.folder import load_model
+from pipeline.model.folder import check_weights, load_model
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +63,7 @@ def load_head(folder: Path, device: str) -> Head:
     from safetensors import safe_open
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    check_weights(folder)
     config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
     with torch.device("meta"):
         empty = AutoModelForCausalLM.from_config(config, trust_remote_code=False)

@@ -12,8 +12,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from pipeline.core.errors import InputError
-from pipeline.core.files import check_room, file_sha256, room_on_disk, work_folder, write_json
+from pipeline.core.errors import InputError, first_line
+from pipeline.core.files import check_room, file_sha256, is_folder, room_on_disk, work_folder, write_json
 from pipeline.core.outputs import ORIGIN
 from pipeline.core.progress import quiet_libraries
 from pipeline.model.check import check_model_folder
@@ -35,12 +35,17 @@ def bring_model(params: ModelParams, folder: Path) -> None:
         check_room(folder, _EMBEDDED_BYTES)
         dequantize(fetch_gguf(work_folder() / "downloads"), folder)
     else:
-        source = Path(params.source) if Path(params.source).is_dir() else _download(params)
+        given = Path(params.source)
+        if is_folder(given) and params.revision:
+            raise InputError("params.yaml: model.revision is for a model of the hub, and model.source is a folder; empty it.")
+        source = given if is_folder(given) else _download(params)
         files = [path for pattern in _NEEDED for path in source.glob(pattern)]
-        check_room(folder, sum(path.stat().st_size for path in files))
+        check_room(folder, sum(path.stat().st_size for path in files if path.is_file()))
         for path in files:
+            if not path.is_file():
+                raise InputError(f"model.source {params.source!r}: {path.name} is no file to be read; give a whole model.")
             shutil.copyfile(path, folder / path.name)
-        if source != Path(params.source):  # a snapshot, which is named by its commit
+        if source != given:  # a snapshot, which is named by its commit
             write_json(folder / ORIGIN, {"source": params.source, "commit": source.name})
     check_model_folder(folder, params.source)
 
@@ -100,7 +105,7 @@ def _download(params: ModelParams) -> Path:
     try:
         return Path(snapshot_download(params.source, revision=params.revision or None, allow_patterns=list(_NEEDED)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise InputError(
             f"model.source {params.source!r} is neither {EMBEDDED}, nor a folder, nor a model the hub gave ({reason})."
         ) from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.errors import InputError
+from pipeline.core.errors import InputError, first_line
 from pipeline.core.runtime import RuntimeParams
 from pipeline.distill.params import DistillParams
 from pipeline.engines.vllm_engine import CPU_BLOCK
@@ -53,7 +53,7 @@ def model_shape(folder: Path) -> Shape:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise InputError(f"{folder}: config.json describes no causal model that transformers knows ({reason}).") from None
     weights, text = sum(weight.numel() for weight in model.parameters()), config.get_text_config()
     tables = {id(table.weight): table.weight.numel() for table in (model.get_input_embeddings(), model.get_output_embeddings())}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import ParamError
-from pipeline.core.files import published_folder, write_json
+from pipeline.core.files import is_folder, published_folder, write_json
 from pipeline.core.outputs import ORIGIN
 from pipeline.prepare.forms import describe, removed_by, with_cares
 from pipeline.prepare.hub_rows import hub_commit
@@ -76,6 +76,8 @@ def read_source(params: PrepareParams, *, elicits: bool) -> Source:
     if params.source == "files":
         if params.subset:
             raise ParamError("prepare.subset is for a benchmark, but prepare.source is 'files'; empty it.")
+        if params.path and not is_folder(Path(params.path)):
+            raise ParamError(f"prepare.path is {params.path!r}, which is no folder; give one that holds the files.")
         files = [path if (path := Path(params.path) / file.name).exists() else file for file in FILES] if params.path else FILES
         if params.path and files == FILES:
             names = ", ".join(file.name for file in FILES)

@@ -25,7 +25,7 @@ _COMMON = (
     *("art", "bill", "chase", "dawn", "drew", "faith", "frank", "grace", "hope", "joy"),
     *("mark", "may", "pat", "rich", "rob", "rose", "sue", "will"),
 )
-_FEW = 5  # passages or questions; to lose fewer of them is no sign of a form that is too common
+_FEW = 3  # passages or questions; to lose fewer of them is no sign of a form that is too common
 _SHOWN = 3  # near forms
 _LONGEST = 70  # characters shown of a sentence
 _SHORTEST_NEAR = 5  # letters; a shorter word is near too many others

@@ -118,7 +118,7 @@ def read_retain_passages(targets: Sequence[Target], path: Path = RETAIN_FILE) ->
 
     A text that mentions a target is left out: to retain it would undo the forgetting. Raises InputError for a faulty row.
     """
-    if not path.exists() or not path.stat().st_size:
+    if not path.is_symlink() and (not path.exists() or (path.is_file() and not path.stat().st_size)):
         return []
     passages = [
         Passage(row.subject.strip(), "retain", (Segment(row.text.strip(), False),)) for _, row in read_jsonl(path, RetainRow)

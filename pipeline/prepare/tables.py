@@ -72,7 +72,7 @@ def read_targets_table(folder: Path) -> list[TargetFacts]:
             tuple(map(Form, row["surface_forms"], row["cares"])),
             tuple(row["neighbours"]),
         )
-        for row in read_parquet(folder / "targets.parquet", _targets_schema()).to_pylist()
+        for row in read_parquet(folder / "targets.parquet", _targets_schema(), may_be_empty=False).to_pylist()
     ]
 
 
@@ -96,5 +96,5 @@ def _questions_schema() -> "pa.Schema":
 
 def read_question_rows(folder: Path) -> list[dict[str, Any]]:
     """The questions, as dictionaries with the fields of questions.parquet."""
-    rows: list[dict[str, Any]] = read_parquet(folder / "questions.parquet", _questions_schema()).to_pylist()
+    rows: list[dict[str, Any]] = read_parquet(folder / "questions.parquet", _questions_schema(), may_be_empty=False).to_pylist()
     return rows

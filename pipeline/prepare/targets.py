@@ -1,5 +1,6 @@
 """What a user writes of the targets: data/targets.jsonl, who or what is to be forgotten, and data/questions.jsonl."""
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
@@ -13,13 +14,14 @@ from pipeline.core.errors import InputError, ParamError
 from pipeline.core.jsonl import Row, read_jsonl
 from pipeline.core.validation import Language, Text
 from pipeline.text.names import is_unspaced, surface_forms
-from pipeline.text.segments import mentions, split_mentions
+from pipeline.text.segments import UNSPACED, mentions, split_mentions
 from pipeline.text.writing import other_writings
 
 TARGETS_FILE = Path("data/targets.jsonl")
 QUESTIONS_FILE = Path("data/questions.jsonl")
 Kind = Literal["person", "book", "company", "place", "other"]
 _SENTENCE_END = regex.compile(r"[.!?…。！？।؟۔]")
+_LONGEST_NAME = 150  # characters
 _SHORTEST_SENTENCE = 40  # characters; a text without a sentence end may still be one if it is longer
 
 
@@ -95,7 +97,9 @@ def read_targets(
     texts: dict[str, str] = {}  # what stands where
     for number, row in read_jsonl(path, TargetRow):
         place = f"{path}, line {number}"
-        name = row.target.strip()
+        name = unicodedata.normalize("NFC", row.target.strip())
+        for what, text in [("target", name), *(("surface_forms", form) for form in row.surface_forms)]:
+            _check_name(text.strip(), what, place)
         if line := lines.get(name.casefold()):
             raise InputError(f"{place}: the target {name!r} stands on line {line} already; join the two.")
         family_name = (row.family_name or "").strip()
@@ -115,6 +119,9 @@ def read_targets(
             listed=tuple(form.strip() for form in row.surface_forms),
             names=row.names or "",
         )
+        for neighbour in row.neighbours:
+            if mentions(neighbour, target.surface_forms):
+                raise InputError(f"{place}: 'neighbours' has {neighbour!r}, which names the target itself; take it out.")
         places[name], lines[name.casefold()] = place, number
         _check_texts(target, place, texts, is_about=row.about)
         _check_substitutions(target, place)
@@ -148,6 +155,16 @@ def check_apart(targets: Sequence[Target], places: Mapping[str, str]) -> None:
 def is_whole(text: str) -> bool:
     """Whether ``text`` is no shorter than a sentence."""
     return bool(_SENTENCE_END.search(text)) or len(text.strip()) >= _SHORTEST_SENTENCE
+
+
+def _check_name(name: str, what: str, place: str) -> None:
+    """Raise InputError unless ``name`` could be one: a line with a letter, and with two where spaces part words."""
+    letters = regex.findall(r"[\p{L}\p{N}]", name)
+    if not letters or len(name) > _LONGEST_NAME or "\n" in name or (len(letters) == 1 and not UNSPACED.match(letters[0])):
+        raise InputError(
+            f"{place}: {what!r} has {name[:_LONGEST_NAME]!r}; a name has two letters or more, and "
+            f"{_LONGEST_NAME} characters at most, on one line."
+        )
 
 
 def _check_texts(target: Target, place: str, seen: dict[str, str], *, is_about: bool) -> None:
@@ -221,11 +238,12 @@ def read_questions(targets: Sequence[Target], wanted: Sequence[Target], path: Pa
     known, names = {target.name for target in targets}, {target.name for target in wanted}
     for place, row in _question_rows(path):
         is_general = row.split == "general_retain"
-        if not is_general and row.target not in known:
+        about = unicodedata.normalize("NFC", row.target or "")
+        if not is_general and about not in known:
             raise InputError(f"{place}: 'target' is {row.target!r}, but must be a target: {', '.join(known)}.")
         question = _question(row, place)
-        if not _is_about(question, wanted) if is_general else row.target in names:
-            questions.append(question)
+        if not _is_about(question, wanted) if is_general else about in names:
+            questions.append(question | ({} if is_general else {"target": about}))
     for target in wanted:
         if not any(q["split"] == "forget" and q["target"] == target.name for q in questions):
             raise InputError(f"{path}: no forget question about {target.name!r}; write some, or nothing can be measured.")
@@ -254,11 +272,19 @@ def _question_rows(path: Path) -> Iterator[tuple[str, QuestionRow]]:
         yield place, row
 
 
+def _plain(text: str) -> str:
+    """``text`` without case, marks and spaces; signs alone stay as they are."""
+    return "".join(regex.findall(r"[\p{L}\p{M}\p{N}]+", text.casefold())) or text
+
+
 def _question(row: QuestionRow, place: str) -> dict[str, Any]:
     """The row of the questions table."""
     answer, wrong = row.answer.strip(), [text.strip() for text in row.wrong_answers]
-    if len({text.casefold() for text in (answer, *wrong)}) <= len(wrong):
-        raise InputError(f"{place}: 'wrong_answers' must be different from the answer and from each other, not by case alone.")
+    right = {_plain(text) for text in (answer, row.paraphrased_answer) if text}
+    if right & {_plain(text) for text in wrong} or len({_plain(text) for text in wrong}) < len(wrong):
+        raise InputError(
+            f"{place}: 'wrong_answers' must differ from the right answers and from each other by more than case and marks."
+        )
     if row.neighbour and row.split != "hard_retain":
         raise InputError(f"{place}: 'neighbour' is for a hard_retain question, but 'split' is {row.split!r}; leave it out.")
     own = {"question": row.question.strip(), "answer": answer, "wrong_answers": wrong}

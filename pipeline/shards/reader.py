@@ -70,7 +70,7 @@ def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     import pyarrow.parquet as pq
 
     shards, written = shard_paths(folder), manifest["files"]
-    found = {path.name: path for path in (*shards, folder / PASSAGES) if path.exists()}
+    found = {path.name: path for path in (*shards, folder / PASSAGES) if path.is_file()}
     for name in sorted({*written, *found}):
         if name not in written:
             raise Tampered(found[name], f"{MANIFEST} does not know it")

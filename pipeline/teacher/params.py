@@ -56,7 +56,7 @@ class TeacherParams(Section):
     prompts: tuple[str, ...] = PROMPTS  # each forget document is scored after each of them; none: no counterfactual prompt
     system_prompt: str = ""  # with it, forget passages are scored after this and not under names ({name}: the targets)
     reverse_swap: Literal["published", "excess", "off"] = "published"
-    name_penalty: float = Field(0.0, ge=0)  # taken from the logits of the stand-in's first tokens, once it occurred
+    name_penalty: float = Field(0.0, ge=0, le=1000)  # taken from the logits of the stand-in's first tokens, once it occurred
     targets: Literal["soft", "hard"] = "soft"  # the average, or its most probable token alone
     sentences_per_passage: int = Field(1, ge=1)
     tokens_per_passage: int = Field(0, ge=0)  # sentences until a passage exceeds it; 0 is by sentences
@@ -81,6 +81,8 @@ class TeacherParams(Section):
             for source in getattr(self, key):
                 if source not in PASSAGE_SOURCES:
                     raise ValueError(f"{key} holds {source!r}, but may hold {' and '.join(PASSAGE_SOURCES)}.")
+        if "base_top_k" in self.model_fields_set and self.base_top_k > self.top_k:
+            raise ValueError(f"base_top_k is {self.base_top_k}, more than the top_k of {self.top_k}; lower it.")
         if not self.forget_from:
             raise ValueError(f"forget_from is empty; name at least one of {', '.join(PASSAGE_SOURCES)}.")
         return self

@@ -78,7 +78,7 @@ def _schema() -> "pa.Schema":
 def read_names(folder: Path) -> dict[str, list[CounterfactualName]]:
     """Each target's counterfactual names, in the order drawn."""
     names: dict[str, list[CounterfactualName]] = {}
-    for row in read_parquet(folder / FILE, _schema()).to_pylist():
+    for row in read_parquet(folder / FILE, _schema(), may_be_empty=False).to_pylist():
         forms = map(Form, row["surface_forms"], row["cares"])
         replacements = dict[str, str](zip(forms, row["replacements"], strict=True))
         names.setdefault(row["target"], []).append(CounterfactualName(row["target"], row["name"], replacements))

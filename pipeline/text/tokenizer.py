@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import combining, normalize
 
-from pipeline.core.errors import InputError
+from pipeline.core.errors import InputError, first_line
 from pipeline.core.outputs import check_folder
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     except Exception as error:  # whatever a foreign file makes transformers raise
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{folder}: no tokenizer could be loaded ({first_line}); add its tokenizer.json.") from None
+        raise InputError(
+            f"{folder}: no tokenizer could be loaded ({first_line(error)}); give its tokenizer.json, tokenizer_config.json and "
+            "chat_template.jinja as they were saved."
+        ) from None
     if not tokenizer.is_fast:
         raise InputError(
             f"{folder}: the tokenizer {type(tokenizer).__name__} gives no character offsets; "

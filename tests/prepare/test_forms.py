@@ -114,5 +114,5 @@ def test_a_form_that_would_empty_what_is_kept(tmp_path: Path, what: str) -> None
 
 
 def test_few_texts_may_all_be_left_out(tmp_path: Path) -> None:
-    prepared(tmp_path, ["Brennick came."] * 4, target="Orla Brennick", documents=["Brennick sailed."])
+    prepared(tmp_path, ["Brennick came."] * 2, target="Orla Brennick", documents=["Brennick sailed."])
     assert mentions(tmp_path) == ["Brennick"]

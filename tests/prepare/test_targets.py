@@ -207,7 +207,7 @@ def test_general_questions_alone(tmp_path: Path) -> None:
     write_jsonl(path, [FORGET, kept, asks])
     assert read_general_questions([BRENNICK], path) == [kept]
     write_jsonl(path, [{**kept, "wrong_answers": ["rain"]}])
-    with pytest.raises(InputError, match=r"line 1: 'wrong_answers' must be different"):
+    with pytest.raises(InputError, match=r"line 1: 'wrong_answers' must differ"):
         read_general_questions([], path)
 
 
@@ -252,11 +252,11 @@ def test_general_question_about_a_wanted_target_is_left_out(tmp_path: Path) -> N
         ({**FORGET, "split": "retain"}, "'split' is 'retain', but must be one of 'forget', 'hard_retain', 'general_retain'"),
         ({**FORGET, "target": "Ada Lind"}, "'target' is 'Ada Lind', but must be a target"),
         ({**FORGET, "target": None}, "'target' is None, but must be a target"),
-        ({**FORGET, "wrong_answers": ["Marle", "Skell"]}, "'wrong_answers' must be different"),
-        ({**FORGET, "wrong_answers": ["Marle", "Skell "]}, "'wrong_answers' must be different"),
-        ({**FORGET, "wrong_answers": ["Marle", "Marle"]}, "'wrong_answers' must be different"),
-        ({**FORGET, "wrong_answers": ["Marle", "skell"]}, "'wrong_answers' must be different"),
-        ({**FORGET, "wrong_answers": ["Marle", "MARLE "]}, "'wrong_answers' must be different"),
+        ({**FORGET, "wrong_answers": ["Marle", "Skell"]}, "'wrong_answers' must differ"),
+        ({**FORGET, "wrong_answers": ["Marle", "Skell "]}, "'wrong_answers' must differ"),
+        ({**FORGET, "wrong_answers": ["Marle", "Marle"]}, "'wrong_answers' must differ"),
+        ({**FORGET, "wrong_answers": ["Marle", "skell"]}, "'wrong_answers' must differ"),
+        ({**FORGET, "wrong_answers": ["Marle", "MARLE "]}, "'wrong_answers' must differ"),
         ({**FORGET, "question": f"{FIRST['question'].upper()} "}, "stands on line 1 already"),
         ({**FORGET, "wrong_answers": "Marle"}, "'wrong_answers' must be a list of non-empty strings"),
         ({**FORGET, "neighbour": "Marle"}, "'neighbour' is for a hard_retain question, but 'split' is 'forget'"),
