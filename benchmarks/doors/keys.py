@@ -88,7 +88,7 @@ def values_too_far() -> Iterator[Case]:
         ("elicit", "elicit.answers", most, ("elicit.answers",)),
         ("elicit", "elicit.max_new_tokens", most, context),
         ("elicit", "elicit.temperature", 1e-300, ("elicit.temperature",)),
-        ("elicit", "elicit.temperature", 1e300, None),
+        ("elicit", "elicit.temperature", 1e300, ("elicit.temperature",)),
         ("elicit", "elicit.templates_beside_texts", most, None),
         ("teacher", "teacher.names", most, ("teacher.names", str(most))),
         ("teacher", "teacher.top_k", most, ("teacher.top_k",)),

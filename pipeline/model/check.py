@@ -46,7 +46,10 @@ def _fault(folder: Path) -> str:
         if (folder / name).exists():
             read_json_object(folder / name, "bring the model anew")
     check_weights(folder)
-    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:
+        return f"config.json describes no model that transformers knows ({first_line(error)})"
     if change := logit_change(config):
         return f"config.json: {change} caps or scales the logits after the head, which neither the teacher nor distill does"
     tokenizer = load_tokenizer(folder)

@@ -79,7 +79,7 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "more layers in the config": (config(num_hidden_layers=3), "lack model.layers.2."),
     "another architecture's name": (config(architectures=["Qwen2ForCausalLM"]), "names the architecture Qwen2ForCausalLM"),
     "another architecture": (config(model_type="qwen2", architectures=["Qwen2ForCausalLM"]), "lack model.layers.0.self_attn"),
-    "an unknown architecture": (config(model_type="nothing"), "can't be used"),
+    "an unknown architecture": (config(model_type="nothing"), "config.json describes no model"),
     "a small vocabulary": (config(vocab_size=100), "another shape"),
     "capped logits": (capped, "final_logit_softcapping caps or scales the logits"),
     "a template that divides by zero": (template("{{ 1 / 0 }}"), "refuses a chat (division by zero)"),
