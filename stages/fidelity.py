@@ -8,6 +8,9 @@ other K, how many positions the alignment loses, and how far the two engines agr
 
 import click
 
+from pipeline.core.hold import hold
+from pipeline.core.outputs import EVALUATION
+
 
 def _top_ks(_context: click.Context, _option: click.Parameter, value: str) -> list[int]:
     """Distinct numbers of at least 1 from a list with commas, ascending."""
@@ -21,9 +24,10 @@ def _top_ks(_context: click.Context, _option: click.Parameter, value: str) -> li
 @click.option("--passages", default=12, show_default=True, type=click.IntRange(min=1), help="Forget passages to draw.")
 @click.option("--top-k", "top_ks", default="16,32,64,128,256,512", show_default=True, callback=_top_ks, help="K to compare.")
 @click.option("--target", help="Draw passages of this target only.")
+@hold(EVALUATION / "fidelity.json")
 def main(passages: int, top_ks: list[int], target: str | None) -> None:
     from pipeline.core.files import write_json
-    from pipeline.core.outputs import BASE_MODEL, ELICITED, EVALUATION, PREPARED, TEACHER, check_folder, check_model
+    from pipeline.core.outputs import BASE_MODEL, ELICITED, PREPARED, TEACHER, check_folder, check_model
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams
     from pipeline.fidelity.measure import measure, report_lines, summary_line

@@ -104,7 +104,7 @@ def check_writable(output: Path) -> None:
         if error.errno in _NO_ROOM:
             return  # to be told when it is written, with what stands
         raise InputError(
-            f"{output} can't be written ({error.strerror}: {error.filename or output.parent}); give write access to its folder."
+            f"{output} can't be written ({error.strerror}: {output.parent}); give write access to its folder."
         ) from None
 
 
