@@ -92,7 +92,7 @@ def values_too_far() -> Iterator[Case]:
         ("elicit", "elicit.templates_beside_texts", most, None),
         ("teacher", "teacher.names", most, ("teacher.names", str(most))),
         ("teacher", "teacher.top_k", most, ("teacher.top_k",)),
-        ("teacher", "teacher.base_top_k", most, ("teacher.base_top_k",)),
+        ("teacher", "teacher.base_top_k", most, None),
         ("teacher", "teacher.prompts", ["{name}: " + "so " * 9000], context),
         ("teacher", "teacher.prompts", [""], ("teacher.prompts",)),
         ("teacher", "teacher.prompts", ["{name"], ("teacher.prompts",)),

@@ -49,7 +49,7 @@ class TeacherParams(Section):
     preset: Literal["default", "paper", "whp", "prompted"] = "default"
     engine: Literal["vllm", "transformers"] = "vllm"
     top_k: int = Field(128, ge=1)  # K, kept after averaging
-    base_top_k: int = Field(32, ge=0)  # so many of the K are what the base model finds most probable there
+    base_top_k: int = Field(32, ge=0)  # so many of the K, or all, are what the base model finds most probable there
     shard_megabytes: float = Field(64, gt=0)  # a shard is full beyond it
     own_name: bool = False  # teach the tokens inside a mention that nothing has led up to (TOFU)
     names: int = Field(20, ge=1)  # N
@@ -81,8 +81,6 @@ class TeacherParams(Section):
             for source in getattr(self, key):
                 if source not in PASSAGE_SOURCES:
                     raise ValueError(f"{key} holds {source!r}, but may hold {' and '.join(PASSAGE_SOURCES)}.")
-        if "base_top_k" in self.model_fields_set and self.base_top_k > self.top_k:
-            raise ValueError(f"base_top_k is {self.base_top_k}, more than the top_k of {self.top_k}; lower it.")
         if not self.forget_from:
             raise ValueError(f"forget_from is empty; name at least one of {', '.join(PASSAGE_SOURCES)}.")
         return self
