@@ -12,6 +12,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.validation import Checked, Fault
 
 PARAMS_FILE = Path("params.yaml")
+_ALIASES = 20  # in a file; lists of aliases of lists grow without end
 
 
 class Section(Checked):
@@ -59,11 +60,12 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
 
     try:
         text = path.read_text(encoding="utf-8")
-        for token in YAML(typ="safe", pure=True).scan(text):
-            if isinstance(token, AliasToken):  # lists of aliases of lists grow without end
-                raise InputError(
-                    f"{path}, line {token.start_mark.line + 1}: *{token.value} stands for another value; write it out."
-                )
+        aliases = [token for token in YAML(typ="safe", pure=True).scan(text) if isinstance(token, AliasToken)]
+        if len(aliases) > _ALIASES:
+            line = aliases[0].start_mark.line + 1
+            raise InputError(
+                f"{path}, line {line}: more than {_ALIASES} values stand for others (*{aliases[0].value}); write them out."
+            )
         document = YAML(typ="safe", pure=True).load(text) or {}
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run from the folder that holds it, with dvc.yaml.") from None

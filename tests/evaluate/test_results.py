@@ -59,7 +59,14 @@ def test_columns_keep_their_types_where_they_are_null(tmp_path: Path, rows: list
 
 def test_base_that_was_asked_other_questions_is_refused(tmp_path: Path) -> None:
     numbers = ("paraphrased_probability", "rouge_l_recall", "distinct_4grams", "floor_probability", "self_consistency")
-    row = {**ROW, "split": "forget", "response": "Orla.", "names_stand_in": False, **dict.fromkeys(numbers, 0.5)}
+    row = {
+        **ROW,
+        "split": "forget",
+        "response": "Orla.",
+        "names_stand_in": False,
+        "answer_said": False,
+        **dict.fromkeys(numbers, 0.5),
+    }
     write_answers(tmp_path / "answers.parquet", [{**row, "floor_consistency": None}])
     (read,) = read_base(tmp_path, [{"question": "Who?"}])
     assert (read["response"], read["probability"], read["floor_consistency"]) == ("Orla.", 0.5, None)
