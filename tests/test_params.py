@@ -90,7 +90,7 @@ def test_the_projects_own_file_is_valid() -> None:
         ("prepare: {language: ../de}", "prepare.language"),
         ('prepare: {path: "\\ud800"}', "prepare.path"),
         ("prepare: {targets: &again [*again]}", "prepare.targets"),
-        ("prepare: {targets: [&again Ada" + ", *again" * 21 + "]}", "*again"),
+        ("prepare: {targets: [&again Ada" + ", *again" * 21 + "]}", "(*again);"),
         ("prepare: {targets: " + 300 * "[" + 300 * "]" + "}", "prepare.targets"),
         ("prepare: {seed: " + 4000 * "9" + "}", "prepare.seed"),
         ("prepare: {source: hub}", "prepare.source"),
