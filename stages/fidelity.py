@@ -16,7 +16,7 @@ def _top_ks(_context: click.Context, _option: click.Parameter, value: str) -> li
     """Distinct numbers of at least 1 from a list with commas, ascending."""
     words = value.split(",")
     if not all(word.strip().isdecimal() and len(word) < 10 and int(word) > 0 for word in words):
-        raise click.BadParameter(f"{value[:60]!r} must be whole numbers above 0, of nine digits at most, with commas between them.")
+        raise click.BadParameter(f"{value[:60]!r} must be whole numbers above 0, with nine digits at most and commas between.")
     return sorted({int(word) for word in words})
 
 
