@@ -14,8 +14,7 @@ from benchmarks.doors.attempt import LIMIT, LOG, Finding
 from benchmarks.doors.project import OUTPUTS, ROOT, copy, snapshot
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# click's own and the shell's; Python ends by SIGINT itself where that met code made of a text, which a shell reads as 130.
-CODES = {signal.SIGINT: (1, 130, -signal.SIGINT), signal.SIGTERM: (1, 143)}
+CODES = {signal.SIGINT: (1, 130), signal.SIGTERM: (1, 143)}  # click's own, the shell's
 _STARTED = 1.0  # seconds that Python takes to come to the stage
 _CODE = ("pipeline", "stages", "dvc.yaml", ".dvcignore", "pyproject.toml")
 _GRACE = 3.0  # seconds that a stage may take to end after DVC

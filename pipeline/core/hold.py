@@ -32,6 +32,13 @@ class Stopped(click.ClickException):
         self.exit_code = 128 + number  # type: ignore[misc]  # as shells have it
 
 
+class _Signal(BaseException):
+    """A signal's number. No library takes it for an error of its own, and Python ends by no signal after it.
+
+    After a KeyboardInterrupt in code that was made of a text (a dataclass's, say) it does, whoever caught that.
+    """
+
+
 @contextmanager
 def hold(*outputs: Path) -> Iterator[None]:
     """Hold ``outputs``, files or folders, while the block makes them; also a decorator of a stage's command.
@@ -70,11 +77,9 @@ def _locked(output: Path) -> Iterator[None]:
 @contextmanager
 def _signals_told(outputs: tuple[Path, ...]) -> Iterator[None]:
     """Turn SIGTERM and SIGINT into Stopped; under DVC, the end of DVC is a SIGTERM too, so that nothing runs on alone."""
-    received = []
 
     def stop(number: int, _frame: object) -> None:
-        received.append(number)
-        raise KeyboardInterrupt  # which no library takes for an error of its own
+        raise _Signal(number)
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -84,8 +89,8 @@ def _signals_told(outputs: tuple[Path, ...]) -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
-    except KeyboardInterrupt:
-        raise Stopped(received[0] if received else signal.SIGINT, outputs) from None
+    except _Signal as received:
+        raise Stopped(received.args[0], outputs) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
