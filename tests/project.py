@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import json
 import os
 import shutil
 import subprocess
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
-from ruamel.yaml import YAML
+
+from benchmarks.doors.project import set_params, write_jsonl
 
 ROOT = Path(__file__).parent.parent
 COPIED = (
@@ -36,11 +36,6 @@ DOCUMENT = (
     "stars from him. She wrote a book about the tides. Brennick's book was printed in Hallin in 1871. In old age Orla Brennick "
     "taught sailors, and she died in Skell."
 )
-
-
-def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
-    """One JSON object a line."""
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
 def question(split: str, text: str, answer: str, wrong: list[str]) -> dict[str, Any]:
@@ -106,17 +101,6 @@ def make_project(folder: Path, model: Path, retain_passages: int = 6, templates:
         },
     )
     return folder
-
-
-def set_params(folder: Path, values: dict[str, Any]) -> None:
-    """Set dotted keys in the project's params.yaml."""
-    yaml, path = YAML(), folder / "params.yaml"
-    params = yaml.load(path.read_text(encoding="utf-8"))
-    for key, value in values.items():
-        section, name = key.split(".")
-        params[section][name] = value
-    with path.open("w", encoding="utf-8") as stream:
-        yaml.dump(params, stream)
 
 
 def environment() -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.errors import InputError
+from pipeline.core.errors import InputError, first_line
 from pipeline.core.outputs import CURVE_FILE, EVALUATION
 from pipeline.report.sources import RESULTS, benchmark_command, left_out, title_of
 
@@ -107,7 +107,7 @@ def _numbers(path: Path, key: str) -> "pl.DataFrame":
     try:
         texts = pl.read_csv(path, infer_schema=False, raise_if_empty=False)
     except pl.exceptions.PolarsError as error:
-        raise InputError(f"{path} can't be read as CSV ({str(error).strip().splitlines()[0]}); make it anew.") from None
+        raise InputError(f"{path} can't be read as CSV ({first_line(error)}); make it anew.") from None
     if not texts.columns:
         return pl.DataFrame(schema={key: pl.Float64})
     if key not in texts.columns:
