@@ -43,7 +43,7 @@ def write_stages(benchmark: str) -> None:
         raise InputError(f"{MATRIX_FILE}: the matrix of table has no {benchmark!r}; it has {', '.join(known)}.")
     wanted, stages = {*there, benchmark}, {}
     for name, stage in document["stages"].items():
-        if stage["cmd"].split()[3] in wanted:  # the word after python -m MODULE
+        if stage["cmd"].split()[4] in wanted:  # the word after exec python -m MODULE
             stages[name] = stage
         elif chosen := [one for one in stage.get("matrix", {}).get("benchmark", []) if one in wanted]:
             stages[name] = {**stage, "matrix": {**stage["matrix"], "benchmark": chosen}}
