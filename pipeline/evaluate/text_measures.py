@@ -33,10 +33,15 @@ def _stemmer() -> Any:
     return PorterStemmer()
 
 
+@cache
+def _stem(word: str) -> str:
+    return str(_stemmer().stem(word))
+
+
 def _words(text: str) -> list[str]:
     """The words of ``text`` in lower case; those of a to z are stemmed (Porter), as rouge-score does."""
     words = _WORD.findall(text.lower())
-    return [_stemmer().stem(word) if len(word) >= _STEMMED_FROM and word.isascii() else word for word in words]
+    return [_stem(word) if len(word) >= _STEMMED_FROM and word.isascii() else word for word in words]
 
 
 def rouge_l_recall(reference: str, text: str) -> float:

@@ -32,6 +32,7 @@ from pipeline.text.writing import folded, is_cased, written_like
 
 POOL_FOLDER = Path("data/names")
 FALLBACK = "en"
+_LETTER, _WORD = regex.compile(r"\p{L}"), regex.compile(rf"[^\s,{DOTS}]+")
 
 
 def pool_file(target: Target, folder: Path = POOL_FOLDER) -> Path:
@@ -192,10 +193,10 @@ def _word_by_word(form: str, stand_ins: Mapping[str, tuple[str, str]]) -> str:
         own, new = stand_ins.get(_bare(word), (word, word))
         if initials_of(word) or (len(own) > 1 and own == word.replace(".", "") and len(new) == len(own) and own.isupper()):
             letters = iter(new[: len(own)])
-            return regex.sub(r"\p{L}", lambda _: next(letters), word)
+            return _LETTER.sub(lambda _: next(letters), word)
         return written_like(new, word, own)
 
-    return str(regex.sub(rf"[^\s,{DOTS}]+", other, form))
+    return str(_WORD.sub(other, form))
 
 
 def _unspaced_change(target: Target, name: str, form: str) -> str:

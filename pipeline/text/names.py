@@ -38,6 +38,7 @@ _PARTS = {"title": "title", "given": "given", "family": "core", "suffix": "suffi
 _MORE_PARTICLES = ("à", "d’", "ван", "фон", "де", "ла", "дер", "ди", "да", "дю", "фан")
 _BEFORE_A_NAME = ("de", "del", "la", "da", "di", "von", "van", "der", "zu")  # and not a father's name, as "ibn"
 _ARTICLES = frozenset(("the", "el", "la", "le", "los", "las", "les", "il", "lo", "da", "de", "di", "do", "du"))
+_CAPITAL, _INITIALS = regex.compile(r"\p{Lu}"), regex.compile(r"(?:\p{Lu}\.-?)+|\p{Lu}")
 _PATRONYMIC = regex.compile("(?:вич|вна|чна|[eo]vich|[eo]vna|[eo]vitch)$")
 # Chinese family names of two characters; all others have one.
 _COMPOUND = (
@@ -151,9 +152,10 @@ def _parser() -> "Parser":
 
 def initials_of(word: str) -> list[str]:
     """The letters of ``word`` where it is made of initials ("J.", "J.K.", "W"), else nothing."""
-    return regex.findall(r"\p{Lu}", word) if regex.fullmatch(r"(?:\p{Lu}\.-?)+|\p{Lu}", word) else []
+    return _CAPITAL.findall(word) if _INITIALS.fullmatch(word) else []
 
 
+@cache
 def parts_of(name: str, family_name: str = "") -> NameParts:
     """The parts of ``name``, of which ``family_name`` is the family name where that is told.
 

@@ -14,6 +14,7 @@ _PLAIN = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ
 _SPECIAL = {plain: f"(?:{plain}|{'|'.join(k for k, v in _PLAIN.items() if v == plain)})" for plain in _PLAIN.values()}
 _APOSTROPHES, _HYPHENS, _SPACES = "'’ʼ`´", "-‐‑–", " \u00a0\u202f"
 _ALIKE = {character: f"[{regex.escape(group)}]" for group in (_APOSTROPHES, _HYPHENS, _SPACES) for character in group}
+_ONE = str.maketrans({character: group[0] for group in (_APOSTROPHES, _HYPHENS, _SPACES) for character in group})
 _CASED = regex.compile(r"[\p{Latin}\p{Cyrillic}\p{Greek}\p{Armenian}]")
 
 
@@ -25,6 +26,8 @@ def is_cased(text: str) -> bool:
 
 def without_marks(text: str) -> str:
     """``text`` without accents, its case left: "Peña" gives "Pena", "Søren" gives "Soren"."""
+    if text.isascii():
+        return text
     bare = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
     return "".join(
         plain.capitalize() if c.isupper() and plain else plain or c for c in bare for plain in [_PLAIN.get(c.lower(), "")]
@@ -33,9 +36,7 @@ def without_marks(text: str) -> str:
 
 def folded(text: str) -> str:
     """What all writings of ``text`` share."""
-    for group in (_APOSTROPHES, _HYPHENS, _SPACES):
-        text = regex.sub(f"[{regex.escape(group)}]", group[0], text)
-    return without_marks(text).casefold()
+    return without_marks(text.translate(_ONE)).casefold()
 
 
 def folded_pattern(form: str) -> str:

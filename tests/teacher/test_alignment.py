@@ -72,15 +72,9 @@ PASSAGES = st.lists(PARTS, min_size=1, max_size=7).map(joined)
 
 def rest_of_character(rendering: Rendering, position: int) -> list[int]:
     """Tokens after ``position`` that finish the character it ends in."""
-    rest, end = [], rendering.token_ends[position]
-    for token, start, stop in zip(rendering.input_ids, rendering.token_starts, rendering.token_ends, strict=True):
-        if stop == end and start < end:
-            rest.append(token)
-    before = sum(
-        stop == end and start < end
-        for start, stop in zip(rendering.token_starts[: position + 1], rendering.token_ends[: position + 1], strict=True)
-    )
-    return rest[before:]
+    end, after = rendering.token_ends[position], slice(position + 1, None)
+    tokens = zip(rendering.input_ids[after], rendering.token_starts[after], rendering.token_ends[after], strict=True)
+    return [token for token, start, stop in tokens if start < stop == end]
 
 
 def check_shared(renderings: list[Rendering], segments: list[Segment]) -> int:
@@ -134,21 +128,30 @@ def features(segments: list[Segment]) -> set[str]:
     return found - {""}
 
 
+@cache
+def generated() -> list[Case]:
+    """The same texts for every family: to draw them takes longer than to check them."""
+    drawn: list[Case] = []
+
+    @settings(max_examples=TEXTS, derandomize=True, database=None)
+    @given(cases())
+    def draw(case: Case) -> None:
+        drawn.append(case)
+
+    draw()
+    return drawn
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_generated_texts(kind: str) -> None:
     """The promises hold on thousands of texts in six languages, and nearly all of a family's literal boundaries are shared."""
     tokenizer, counts, seen = tokenizer_of(kind), {"texts": 0, "own": 0, "shared": 0}, Counter[str]()
-
-    @settings(max_examples=TEXTS, derandomize=True, database=None)
-    @given(cases())
-    def check(case: Case) -> None:
+    for case in generated():
         renderings = [render(tokenizer, case.segments, names, "") for names in ({}, *case.replacements)]
         counts["texts"] += 1
         counts["own"] += len(boundaries(renderings[0], case.segments))
         counts["shared"] += check_shared(renderings, case.segments)
         seen.update(features(case.segments))
-
-    check()
     print(f"{kind}: {counts['texts']} texts, {counts['shared'] / counts['own']:.1%} of {counts['own']} boundaries shared")
     assert counts["texts"] >= TEXTS
     assert counts["own"] > 10 * TEXTS
