@@ -105,7 +105,7 @@ def test_a_stopped_matrix_leaves_nothing_running(project: Path) -> None:
     for name in ("pipeline", "benchmarks"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__", "results", "dvc.*"))
     shutil.copyfile(ROOT / "benchmarks/configs/project.yaml", project / "benchmarks/configs/small.yaml")
-    stage = {"cmd": "python stage.py first ${item.benchmark}", "wdir": "..", "deps": ["stage.py"], "outs": ["first.json"]}
+    stage = {"cmd": "exec python stage.py first ${item.benchmark}", "wdir": "..", "deps": ["stage.py"], "outs": ["first.json"]}
     (project / "small.json").touch()
     (project / "dvc.yaml").unlink()
     YAML().dump({"stages": {"table": {"matrix": {"benchmark": ["small"]}, **stage}}}, project / "benchmarks/matrix.yaml")
