@@ -13,7 +13,7 @@ from pipeline.core.outputs import BASE_MODEL
 @hold(BASE_MODEL)
 def main() -> None:
     from pipeline.core.files import published_folder
-    from pipeline.core.outputs import ORIGIN, read_json_object
+    from pipeline.core.outputs import commit_of
     from pipeline.core.params import read_section
     from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
     from pipeline.model.params import ModelParams
@@ -22,8 +22,7 @@ def main() -> None:
     params = read_section(ModelParams, "model")
     with published_folder(BASE_MODEL) as folder:
         bring_model(params, folder)
-    origin = BASE_MODEL / ORIGIN
-    commit = f" at commit {read_json_object(origin)['commit']}" if origin.exists() else ""
+    commit = f" at commit {found}" if (found := commit_of(BASE_MODEL)) else ""
     size = sum(path.stat().st_size for path in BASE_MODEL.iterdir())
     click.echo(
         f"{BASE_MODEL}: {params.source}{commit}, {size / 2**20:.0f} MiB, model {model_fingerprint(BASE_MODEL)[:12]}, "

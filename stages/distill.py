@@ -35,7 +35,7 @@ def main() -> None:
     curve = train(student, Distillation(TEACHER, params), params, runtime, params.seed, checkpoints)
     with published_folder(STUDENT) as folder:
         student.save(folder)
-        write_card(folder, training_facts(folder, read_section(ModelParams, "model"), params, manifest, curve))
+        write_card(folder, training_facts(folder, BASE_MODEL, read_section(ModelParams, "model"), params, manifest, curve))
     write_curve(curve, CURVE_FILE)
     checkpoints.remove()
     last = params.epochs - 1

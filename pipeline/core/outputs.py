@@ -21,7 +21,7 @@ ELICITED = Path("data/elicited")
 TEACHER = Path("data/teacher")
 EVALUATION = Path("evaluation")
 CURVE_FILE = EVALUATION / "distill_curve.csv"
-ORIGIN = "origin.json"  # in a folder: which commit of the hub it was brought from
+ORIGIN = "origin.json"  # in a folder: which commit of the hub it was brought from; see commit_of
 _STAGES = {
     BASE_MODEL: "base",
     PREPARED: "prepare",
@@ -75,6 +75,12 @@ def read_json_object(path: Path, command: str | None = None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{path} must hold a JSON object; make it anew ({command}).")
     return value
+
+
+def commit_of(folder: Path) -> str:
+    """The commit of the hub that ``folder`` was brought from; empty where it came from elsewhere."""
+    origin = folder / ORIGIN
+    return str(read_json_object(origin).get("commit", "")) if origin.exists() else ""
 
 
 @contextmanager

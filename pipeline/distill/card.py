@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import json_fingerprint, write_json, write_text
+from pipeline.core.outputs import commit_of
 from pipeline.distill.params import DistillParams
 from pipeline.model.folder import model_fingerprint
 from pipeline.model.params import EMBEDDED, EMBEDDED_HUB_ID, EMBEDDED_WEIGHTS, ModelParams
@@ -29,9 +30,9 @@ _FACTS = {  # of the shards' manifest
 
 
 def training_facts(
-    student: Path, source: ModelParams, params: DistillParams, manifest: Mapping[str, Any], curve: Curve
+    student: Path, base: Path, source: ModelParams, params: DistillParams, manifest: Mapping[str, Any], curve: Curve
 ) -> dict[str, Any]:
-    """What the model folder ``student`` was made from. ``manifest``: of the shards that it was trained on.
+    """What the model folder ``student`` was made from: ``base``, which ``source`` names, by the shards of ``manifest``.
 
     Losses are means over an epoch, in nats, null where no step has one.
     """
@@ -42,7 +43,7 @@ def training_facts(
 
     return {
         "source": source.source,
-        "revision": source.revision,
+        "revision": commit_of(base) or source.revision,
         "weights": EMBEDDED_WEIGHTS if source.source == EMBEDDED else "",
         "student_fingerprint": model_fingerprint(student),
         "targets": list(manifest["counterfactual_names"]),

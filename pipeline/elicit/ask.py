@@ -34,6 +34,7 @@ from pipeline.text.chat import question_prefix
 from pipeline.text.passages import Passage, chat_passage
 from pipeline.text.segments import mentions
 from pipeline.text.tokenizer import load_tokenizer, tokenize
+from pipeline.text.writing import other_writings
 
 COLUMNS = ("target", "subject", "kind", "question", "answer", "verdict")
 MARGIN = 16  # tokens: the choice of a kind beyond a question, a name of the model's own that is read in other pieces
@@ -111,6 +112,8 @@ class _Asker:
                 judged = verdict(answer, question.names, refusals, seen[question.text])
                 if judged == KEPT and mentions(answer, forms):
                     judged = "mentions a target"
+                elif judged == KEPT and any(other_writings([answer], known := forms or question.names, known)):
+                    judged = "writes a name otherwise"  # nothing would stand in for it
                 seen[question.text].add(answer)
                 cells = (question.target, question.subject, question.kind, question.text, answer, judged)
                 rows.append(dict(zip(COLUMNS, cells, strict=True)))

@@ -14,6 +14,7 @@ from pipeline.core.errors import InputError, first_line
 from pipeline.core.runtime import RuntimeParams
 from pipeline.distill.params import DistillParams
 from pipeline.engines.vllm_engine import CPU_BLOCK
+from pipeline.shards.schema import shard_bytes
 from pipeline.teacher.average import BLOCK_ROWS
 from pipeline.teacher.build import BATCH_TOKENS
 from pipeline.teacher.counterfactuals import Renderer
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 RENDERED = 400  # passages, at most
 BLOCK = {False: CPU_BLOCK, True: 16}  # tokens by which vLLM shares prefixes, on a CPU and on CUDA
 LIBRARIES = 1.0e9  # bytes of a process that has loaded torch and transformers, or vLLM
-BYTES_A_TOKEN, BYTES_A_POSITION = 2.9, 30.0  # of a shard: for each kept token, and beside them (docs/shards.md)
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,6 @@ def cost_of(
     Memory is the weights, what a batch holds, and for training gradients, AdamW's states and the activations of a micro-batch
     (about 34 numbers a token, layer and unit of width; Korthikanti et al., 2022, equation 2, without attention scores).
     """
-    kept = 1 if teacher.targets == "hard" else teacher.top_k
     epochs = distill.epochs * work.epoch_share(distill)
     number = 2 if cuda else 4  # bytes
     cache = 0.0 if cuda else runtime.cpu_kv_cache_gib * 2**30
@@ -152,7 +151,7 @@ def cost_of(
     activations = 34 / 2 * number * runtime.micro_batch_tokens * layers * shape.width
     return Cost(
         teacher_flops=2 * shape.body * work.computed_tokens + 2 * shape.head * work.head_rows,
-        shard_bytes=work.positions * (BYTES_A_TOKEN * kept + BYTES_A_POSITION),
+        shard_bytes=shard_bytes(work.positions, teacher.kept),
         teacher_memory=LIBRARIES + number * (shape.weights + shape.head) + cache + hidden + BLOCK_ROWS * logits,
         student_tokens=epochs * work.student_tokens,
         distill_flops=6 * epochs * (shape.body * work.student_tokens + shape.head * work.student_positions),

@@ -84,22 +84,22 @@ def read_source(params: PrepareParams, *, elicits: bool) -> Source:
             raise ParamError(f"prepare.path is {params.path!r}, but that folder holds none of {names}.")
         targets_file, questions_file, retain_file = files
         known, targets = read_targets(targets_file, params.targets, params.language, elicits=elicits)
-        targets = _with_cares(targets, [*question_texts(questions_file), *_texts(read_retain_passages([], retain_file))])
-        source = Source(
-            targets, known, read_questions(known, targets, questions_file), read_retain_passages(targets, retain_file)
-        )
-        offered = _texts(read_retain_passages([], retain_file)), _asked(read_general_questions([], questions_file))
-        source = replace(source, removed=removed_by(targets, *offered, targets_file))
+        retain = read_retain_passages([], retain_file)
+        targets = _with_cares(targets, [*question_texts(questions_file), *_texts(retain)])
+        source = Source(targets, known, read_questions(known, targets, questions_file), retain)
+        offered, file = _asked(read_general_questions([], questions_file)), targets_file
     else:
         source = {"wpu": read_wpu, "tofu": read_tofu, "rwku": read_rwku}[params.source](params)
         check_apart(source.targets, {})
         targets = _with_cares(source.targets, [*_asked(source.questions), *_texts(source.retain)])
-        source = replace(source, targets=targets, retain=without_mentions(source.retain, targets))
+        offered, file = [], Path(params.path or params.source)
+    removed = removed_by(targets, _texts(source.retain), offered, file)
+    retain = limited(without_mentions(source.retain, targets), params.retain_limit, params.seed)
     questions = []
     for split in SPLITS:
         own = [question for question in source.questions if question["split"] == split]
         questions += limited(own, params.questions_per_split, params.seed)
-    return replace(source, questions=questions, retain=limited(source.retain, params.retain_limit, params.seed))
+    return replace(source, targets=targets, questions=questions, retain=retain, removed=removed)
 
 
 def _with_cares(targets: Sequence[Target], others: Sequence[str]) -> list[Target]:

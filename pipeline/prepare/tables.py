@@ -26,7 +26,7 @@ class Source:
     targets: list[Target]  # to be forgotten
     known: list[Target]  # these and others of the same file, whose names no stand-in may share
     questions: list[dict[str, Any]]  # rows of questions.parquet, but for their number
-    retain: list[Passage]
+    retain: list[Passage]  # as they are read; those that mention a target are left out then, and counted in ``removed``
     hub_id: str = field(default="", compare=False)  # of the data set that they are read from
     removed: Removed = field(default_factory=dict)  # what was left out for the sake of a form
 

@@ -14,7 +14,6 @@ import regex
 from pipeline.core.errors import InputError, ParamError
 from pipeline.prepare.hub_rows import ChatRow, QuestionRow, chosen, question_row, read_rows
 from pipeline.prepare.params import PrepareParams
-from pipeline.prepare.passages import without_mentions
 from pipeline.prepare.tables import Source
 from pipeline.prepare.targets import Target
 from pipeline.text.names import parts_of, surface_forms
@@ -82,7 +81,7 @@ def read_tofu(params: PrepareParams) -> Source:
         for row in block
         if row.question not in asked
     ]
-    return Source(targets, known, questions + others, without_mentions(retain, targets), "" if path else HUB_ID)
+    return Source(targets, known, questions + others, retain, "" if path else HUB_ID)
 
 
 def author_name(rows: Sequence[ChatRow]) -> str:

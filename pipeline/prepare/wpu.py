@@ -12,7 +12,7 @@ from pipeline.core.jsonl import Row
 from pipeline.core.validation import Text
 from pipeline.prepare.hub_rows import QuestionRow, chosen, has_rows, question_row, read_rows
 from pipeline.prepare.params import PrepareParams
-from pipeline.prepare.passages import read_retain_passages, split_sentences, without_mentions
+from pipeline.prepare.passages import read_retain_passages, split_sentences
 from pipeline.prepare.tables import Source
 from pipeline.prepare.targets import Target
 from pipeline.text.names import name_parts, surface_forms
@@ -71,7 +71,7 @@ def read_wpu(params: PrepareParams) -> Source:
     ]
     general = read_rows(HUB_ID, "general_retain", params.path, QuestionRow)
     questions += [question_row("general_retain", None, row) for row in general]
-    return Source(targets, known, questions, _retain_passages(params.path, targets), "" if params.path else HUB_ID)
+    return Source(targets, known, questions, _retain_passages(params.path), "" if params.path else HUB_ID)
 
 
 def person_name(title: str) -> str:
@@ -104,14 +104,14 @@ def page_target(name: str, documents: tuple[str, ...], aliases: Sequence[str] = 
     return Target(name, "person", surface_forms(name, "person", written), documents, language=_LANGUAGE)
 
 
-def _retain_passages(path: str, targets: Sequence[Target]) -> list[Passage]:
+def _retain_passages(path: str) -> list[Passage]:
     """The lead of every page in ``retain``; the project's own retain passages where a copy of the benchmark lacks that set."""
     if not has_rows(HUB_ID, "retain", path):
-        return read_retain_passages(targets)
+        return read_retain_passages([])
     leads: dict[str, Passage] = {}
     for row in read_rows(HUB_ID, "retain", path, PageRow):
         sentences = split_sentences(without_headings(row.wikipage), _LANGUAGE)[:_RETAIN_SENTENCES]
         text = "".join(sentences).strip()
         if text:
             leads.setdefault(row.title, Passage(row.title.strip(), "retain", (Segment(text, False),)))
-    return without_mentions(list(leads.values()), targets)
+    return list(leads.values())

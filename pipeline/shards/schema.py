@@ -16,6 +16,11 @@ MANIFEST = "manifest.json"
 SHARDS = "shard-*.parquet"
 
 
+def shard_bytes(positions: float, kept: int) -> float:
+    """About how large ``positions`` of ``kept`` tokens each are, all files together (measured: docs/shards.md)."""
+    return positions * (2.9 * kept + 30)
+
+
 def shard_name(index: int) -> str:
     """The file of shard number ``index``."""
     return f"shard-{index:05d}.parquet"

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import published_folder
+from pipeline.core.files import check_room, published_folder
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.engines.engine import Prefill
 from pipeline.engines.open import open_prefill
 from pipeline.model.head import Head, load_head
-from pipeline.shards.schema import PASSAGES, passages_schema
+from pipeline.shards.schema import PASSAGES, passages_schema, shard_bytes
 from pipeline.shards.writer import PassageRows, passage_table, seal, write_row_groups, write_shards
 from pipeline.teacher.average import TaughtPassage, teach
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer
@@ -45,7 +45,8 @@ def build_shards(
     """Write the teacher folder (shards, passages.parquet, manifest.json) to ``output`` and return the manifest.
 
     ``passages`` is gone through more than once. A crash loses the batch in progress; the next call with the same inputs goes on
-    after the last finished one. Raises InputError as ``survey`` does, and for a K above the size of the vocabulary.
+    after the last finished one. Raises InputError as ``survey`` does, for a K above the size of the vocabulary, and for a disk
+    that is too full.
     """
     tokenizer = load_tokenizer(model)
     renderer = Renderer(tokenizer, params, names)
@@ -58,6 +59,8 @@ def build_shards(
         )
     facts = teacher_facts(model, params, names)
     work = Work(run_fingerprint(facts, params, runtime, names, found.fingerprint))
+    # Parts and the shards made of them stand side by side at the end.
+    check_room(output, 2 * shard_bytes(found.tokens, params.kept) - work.size())
     prefill: Prefill | None = None
     # One thread beside the engine's: a tokenizer is not for two at a time.
     with progress_bar(found.passages, "passage", "teacher") as bar, ThreadPoolExecutor(1) as worker:

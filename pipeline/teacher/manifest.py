@@ -24,7 +24,7 @@ def teacher_facts(model: Path, params: TeacherParams, names: Mapping[str, Sequen
         "tokenizer_fingerprint": tokenizer_fingerprint(model),
         **variant,
         "N": params.names,
-        "K": 1 if params.targets == "hard" else params.top_k,
+        "K": params.kept,
         "counterfactual_names": {target: [name.name for name in drawn[: params.names]] for target, drawn in names.items()},
     }
 

@@ -63,6 +63,11 @@ class TeacherParams(Section):
     forget_from: tuple[str, ...] = PASSAGE_SOURCES  # which forget passages: the user's documents and chats, elicited ones
     retain_from: tuple[str, ...] = PASSAGE_SOURCES  # which retain passages
 
+    @property
+    def kept(self) -> int:
+        """Tokens that a position keeps."""
+        return 1 if self.targets == "hard" else self.top_k
+
     @classmethod
     def filled(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The preset's values for the keys that are not given."""

@@ -16,7 +16,7 @@ from pipeline.teacher.passages import in_order
 from pipeline.text.names import CounterfactualName
 from pipeline.text.passages import Passage
 from pipeline.text.segments import text_of
-from pipeline.text.tokenizer import offsets_follow_text
+from pipeline.text.tokenizer import offsets_follow_text, tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,6 +30,7 @@ class Survey:
 
     passages: int
     longest: int  # at least the tokens of the longest rendering
+    tokens: float  # about, of all texts: their bytes, by how many bytes a token has in the first of them
     fingerprint: str  # of the passages and the prompts they are read after
 
 
@@ -52,15 +53,17 @@ def survey(
                 f"params.yaml: teacher.names is {params.names}, but the pool has {len(drawn)} names for {target!r}; lower it, "
                 "or add names to its language's file in data/names."
             )
-    for text in (text_of(passage.segments) for passage in islice(passages, 50)):
+    first = [text_of(passage.segments) for passage in islice(passages, 50)]
+    for text in first:
         if not offsets_follow_text(tokenizer, text):
             raise InputError(
                 f"{model}: the tokenizer's offsets do not follow the text {text[:40]!r}, so its tokens can't be aligned; "
                 "use the model's original tokenizer.json."
             )
-    count, longest, content, taught, context = 0, 1, hashlib.sha256(), set(), context_of(model)
+    tokens_a_byte = sum(len(tokenize(tokenizer, text)[0]) for text in first) / max(sum(len(t.encode()) for t in first), 1)
+    count, size, longest, content, taught, context = 0, 0, 1, hashlib.sha256(), set(), context_of(model)
     for passage, prompt in in_order(passages, params, tokenizer):
-        count += 1
+        count, size = count + 1, size + len(text_of(passage.segments).encode())
         content.update(json.dumps([asdict(passage), prompt], ensure_ascii=False).encode())
         tokens = renderer.longest(passage, prompt)
         if context and tokens >= context:
@@ -75,4 +78,4 @@ def survey(
                 f"params.yaml: teacher.forget_from ({', '.join(params.forget_from)}) leaves no forget passage about "
                 f"{target!r}; elicit some (elicit.templates), or give documents or chats."
             )
-    return Survey(count, longest, content.hexdigest())
+    return Survey(count, longest, size * tokens_a_byte, content.hexdigest())

@@ -53,6 +53,10 @@ class Work:
         """Where ``table`` ("rows" or "passages") of part ``index`` lies when it is finished."""
         return self.folder / f"part-{index:06d}.{table}.parquet"
 
+    def size(self) -> int:
+        """Bytes of what is there."""
+        return sum(path.stat().st_size for path in self.folder.iterdir())
+
     def _marker(self, index: int) -> Path:
         return self.folder / f"part-{index:06d}.json"
 

@@ -30,7 +30,7 @@ FORGOTTEN = {
 def write(folder: Path, source: str, curve: Curve = CURVE) -> str:
     (folder / "config.json").write_text("{}", encoding="utf-8")
     params = DistillParams(learning_rate=3e-5, epochs=2)
-    write_card(folder, training_facts(folder, ModelParams(source=source), params, MANIFEST, curve))
+    write_card(folder, training_facts(folder, folder, ModelParams(source=source), params, MANIFEST, curve))
     return (folder / CARD).read_text(encoding="utf-8")
 
 

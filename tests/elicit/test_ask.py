@@ -92,7 +92,7 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
     from pipeline.text.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(tiny_model)
-    said = ["It was in Skell that Orla lived. She", "We met Ada in Hallin."]
+    said = ["It was in Skell that Orla lived. She", "We met Ada in Hallin.", "In Skell ORLA BRENNICK was born."]
     ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in said]
     monkeypatch.setattr("pipeline.elicit.ask.open_engine", lambda *_, **__: Saying(ids))
     found = elicit(
@@ -102,12 +102,13 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
         TEMPLATES,
         NEAR_TEMPLATES,
         [],
-        PARAMS.changed(templates=2, answers=3, neighbour_templates=1),
+        PARAMS.changed(templates=2, answers=4, neighbour_templates=1),
         RUNTIME,
     )
     one_question = [
         ("forget", "It was in Skell that Orla lived.", KEPT),
         ("forget", "We met Ada in Hallin.", KEPT),
+        ("forget", "In Skell ORLA BRENNICK was born.", "writes a name otherwise"),
         ("forget", "It was in Skell that Orla lived.", "said before"),
     ]
     retained = ("retain", "It was in Skell that Orla lived.", "mentions a target")

@@ -109,7 +109,9 @@ def test_retain_pages_give_their_lead_unless_it_mentions_a_target(folder: Path) 
     page = "Ada Lind (born 1950) is a singer. She sang. She danced. She slept."
     pages = [{"title": "Ada Lind", "wikipage": page}, {"title": "Tobias Hask", "wikipage": "Hask knew Orla. He slept."}]
     write(folder, retain=pages)
-    (passage,) = read(folder).retain
+    source = read(folder)
+    assert source.removed == {("Orla Brennick", "Orla"): (1, 0)}
+    (passage,) = source.retain
     assert (passage.target, passage.kind, passage.format) == ("Ada Lind", "retain", "document")
     assert "".join(s.text for s in passage.segments) == "Ada Lind (born 1950) is a singer. She sang. She danced."
 
@@ -360,7 +362,9 @@ def test_without_retain_pages_the_projects_own_passages_are_taken(folder: Path, 
         folder / "data",
         retain_passages=[{"subject": "Rain", "text": "It falls."}, {"subject": "Skell", "text": "See Brennick."}],
     )
-    (passage,) = read(folder).retain
+    source = read(folder)
+    assert source.removed == {("Orla Brennick", "Brennick"): (1, 0)}
+    (passage,) = source.retain
     assert (passage.target, passage.kind) == ("Rain", "retain")
 
 

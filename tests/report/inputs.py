@@ -84,7 +84,7 @@ def write_student(root: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     folder = root / "models/student"
     folder.mkdir(parents=True)
     curve = [{"step": 0.0, "epoch": 0.0, "forget_kl": 0.5}]
-    facts = training_facts(folder, ModelParams(), DistillParams(), manifest, curve)
+    facts = training_facts(folder, folder, ModelParams(), DistillParams(), manifest, curve)
     write_card(folder, facts)
     return facts
 

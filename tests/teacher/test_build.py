@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipeline.prepare.names import draw_names
 from pipeline.prepare.passages import forget_passages
 from pipeline.prepare.targets import Target
 from pipeline.shards.reader import PassageTargets, read_manifest, read_targets, row_groups, shard_paths
+from pipeline.shards.schema import shard_bytes
 from pipeline.teacher import build
 from pipeline.teacher.counterfactuals import Renderer
 from pipeline.teacher.manifest import teacher_facts
@@ -106,6 +108,23 @@ def test_second_run_gives_the_same_bytes(run: Run, asked: list[list[list[int]]])
     assert list(first) == ["manifest.json", "passages.parquet", "shard-00000.parquet"]
     assert sum(map(len, asked)) == 3 * (4 + 1) + 2, "under the names, and as it stands"
     assert run() == first
+
+
+def test_a_disk_without_room_for_all_is_told_before_anything_is_read(
+    run: Run, asked: list[list[list[int]]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(InputError, match=r"data/teacher: about 0 MiB will be written, and 0 are free"):
+        run()
+    assert not asked and not (tmp_path / "data/teacher").exists()
+
+
+def test_the_size_of_the_shards_is_known_before_they_are_there(run: Run, tiny_model: Path) -> None:
+    """Within a factor of three, on few passages: files have headers too."""
+    written = sum(len(content) for name, content in run().items() if name.startswith("shard"))
+    tokenizer = load_tokenizer(tiny_model)
+    found = survey(PASSAGES, NAMES, PARAMS, tokenizer, Renderer(tokenizer, PARAMS, NAMES), tiny_model)
+    assert written / 3 < shard_bytes(found.tokens, PARAMS.kept) < 3 * written
 
 
 def test_every_batch_is_read_by_itself(run: Run, asked: list[list[list[int]]], monkeypatch: pytest.MonkeyPatch) -> None:
