@@ -13,6 +13,7 @@ from pipeline.core.errors import InputError, ParamError
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.model.folder import TOKENIZER_FILES, load_model
 from pipeline.model.params import Precision
+from pipeline.train.tables import embedded, logits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,8 @@ class Student:
     def hidden(self, ids_BL: "torch.Tensor", mask_BL: "torch.Tensor") -> "torch.Tensor":
         """What the head reads, [B, L, D]."""
         body = getattr(self.model, self.model.base_model_prefix)
-        return body(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False).last_hidden_state
+        embeds_BLD = embedded(self.model.get_input_embeddings(), ids_BL)
+        return body(inputs_embeds=embeds_BLD, attention_mask=mask_BL, use_cache=False).last_hidden_state
 
     @property
     def bytes(self) -> int:
@@ -112,7 +114,7 @@ class Student:
                     weights = weights(torch.cat([values(head(leaf_TD[part]), part) for part in parts]))
             chunks = []
             for part in parts:
-                values_T = values(head(leaf_TD[part]), part)
+                values_T = values(logits(head, leaf_TD[part]), part)
                 (values_T * weights[part]).sum().backward()
                 chunks.append(values_T.detach())
         hidden_TD.backward(leaf_TD.grad)
