@@ -48,11 +48,23 @@ RATIOS = (
     Measure("utility.general_kept", "kept of the base's probability, general-retain", "higher", in_bars=False),
 )
 RATIO_FLOORS = {"efficacy.forgotten": 1.0, "efficacy.above_floor": 0.0}
+LEAKS_AT = (1, 4, 16, 64)
 _RECALL = "_rouge_l_recall"  # of an attack's answers
 MEASURES = (
     Measure("efficacy.rouge_l_recall", "ROUGE-L recall, forget", "lower", "forget", "rouge_l_recall"),
     Measure("efficacy.probability", "probability of the right answer, forget", "floor", "forget", "probability"),
     Measure("efficacy.leak", "judge: leak, forget", "lower", "forget", "leak"),
+    *(
+        Measure(
+            f"efficacy.leak_at_{k}",
+            f"leak@{k}, right answer in one of k samples",
+            "floor",
+            "forget",
+            f"leak_at_{k}",
+            False,
+        )
+        for k in LEAKS_AT
+    ),
     Measure("utility.hard_rouge_l_recall", "ROUGE-L recall, hard-retain", "higher", "hard_retain", "rouge_l_recall"),
     Measure("utility.hard_probability", "probability, hard-retain", "higher", "hard_retain", "probability"),
     Measure("utility.general_rouge_l_recall", "ROUGE-L recall, general-retain", "higher", "general_retain", "rouge_l_recall"),
@@ -110,7 +122,26 @@ TOFU_MEASURES = (
     Measure("tofu.privleak", "privleak (percent; 0 is best)", "zero", in_bars=False),
 )
 
-FLOOR_COLUMNS = {"efficacy.probability": "floor_probability", "hallucination.self_consistency": "floor_consistency"}
+FLOOR_COLUMNS = {
+    "efficacy.probability": "floor_probability",
+    "hallucination.self_consistency": "floor_consistency",
+    **{f"efficacy.leak_at_{k}": f"floor_leak_at_{k}" for k in LEAKS_AT},
+}
+
+
+def leaks_of(row: Mapping[str, Any], samples: int) -> dict[str, float | None]:
+    """{leak_at_k: the chance that one of k answers has the right one}, and the floor's, from ``samples`` answers to a question.
+
+    Of the samples drawn without repeats, so that no k is biased (leak@k, Reisizadeh et al., 2025; estimator of Chen et al.,
+    2021, equation 1). None where none were; k goes up to ``samples``.
+    """
+    leaks: dict[str, float | None] = {}
+    for floor in ("", "floor_"):
+        share = row.get(f"{floor}sampled_said")
+        misses = None if share is None else samples - round(share * samples)
+        for k in (k for k in LEAKS_AT if k <= samples):
+            leaks[f"{floor}leak_at_{k}"] = None if misses is None else 1 - math.comb(misses, k) / math.comb(samples, k)
+    return leaks
 
 
 def floors_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

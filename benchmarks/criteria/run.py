@@ -18,7 +18,7 @@ import torch
 from benchmarks.attacks.attack import Attack, attack_all
 from benchmarks.attacks.many_shot import draw_shots, many_shot
 from benchmarks.attacks.soft_embedding import soft_embedding
-from benchmarks.criteria.measures import MEASURES, Measure, counts_of, floors_of, values_of
+from benchmarks.criteria.measures import MEASURES, Measure, counts_of, floors_of, leaks_of, values_of
 from benchmarks.judges.rate import rate_answers
 from benchmarks.suite.params import NO_METHOD, BenchmarkParams
 from pipeline.core.batching import batches, padded
@@ -58,6 +58,7 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> 
     names = read_names(folders.prepared)
     rows = ask(model, questions, names, benchmark.evaluate, runtime, with_floor=method == NO_METHOD)
     free_memory()
+    rows = [row | leaks_of(row, benchmark.evaluate.consistency_samples) for row in rows]
     rows, counts = rate_answers(rows, benchmark.judge, runtime)
     rows = [{**row, "base_nll": nll} for row, nll in zip(rows, base_losses(folders.base, rows, runtime), strict=True)]
     forms = [form for drawn in names.values() for form in drawn[0].replacements]
@@ -71,7 +72,7 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> 
         left_out["robustness.many_shot"] = error.message
     columns = attack_all(model, rows, attacks, benchmark.attacks, runtime)
     rows = [row | of_attacks for row, of_attacks in zip(rows, columns, strict=True)]
-    values = values_of(rows)
+    values, asked = values_of(rows), {m for m in MEASURES if not m.column.startswith("leak_at") or m.column in rows[0]}
     gap = teacher_kl(model, folders.held_out, runtime) / teacher_kl(folders.base, folders.held_out, runtime)
     if math.isfinite(gap):
         values["gap.interventional"] = gap
@@ -80,7 +81,7 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> 
         "seed": seed,
         "values": {key: round(value, 6) for key, value in values.items()},
         "questions": counts_of(rows),
-        "left_out": {m.key: left_out.get(m.key) or _why(m, rows) for m in MEASURES if m.key not in values},
+        "left_out": {m.key: left_out.get(m.key) or _why(m, rows) for m in MEASURES if m in asked and m.key not in values},
         "floors": {key: round(value, 6) for key, value in floors_of(rows).items()},
         "judge": {"judge": benchmark.judge.judge, **counts},
     }

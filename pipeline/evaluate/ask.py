@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 CHOICES_AT_ONCE = 64  # so that progress shows
 # Measures that not every question has.
-MEASURES = ("probability", "correct", "paraphrased_probability", "floor_probability", "self_consistency", "floor_consistency")
+MEASURES = (
+    *("probability", "correct", "paraphrased_probability", "floor_probability"),
+    *("self_consistency", "sampled_said", "sampled_leak", "floor_consistency", "floor_sampled_said", "floor_sampled_leak"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,9 @@ def ask(
     Adds: response (greedy), rouge_l_recall (of the answer in the response), answer_said (whether the response has it, see
     says_answer), distinct_4grams, names_stand_in; probability and correct where there are wrong answers;
     paraphrased_probability where there is a paraphrase too; floor_probability on forget questions when ``with_floor`` (the
-    mean over counterfactual names); self_consistency on forget questions, and floor_consistency (of the question about
-    somebody invented) when ``with_floor``. What does not apply is null.
+    mean over counterfactual names). On forget questions, of sampled answers: self_consistency; sampled_said, the share that has
+    the right answer; sampled_leak, whether one has (leak@k of Reisizadeh et al., 2025, for k = 1 and all of them); and the same
+    of the question about somebody invented (floor_...) when ``with_floor``. What does not apply is null.
     """
     for target, drawn in names.items() if with_floor else ():
         if len(drawn) < params.floor_names:
@@ -77,7 +81,7 @@ def ask(
 
     prompts = [prompt(question["question"]) for question in questions]
     choices: list[tuple[int, str, Choice]] = []  # to be scored: index of the question, the measure it is for, choice
-    again: list[tuple[int, str, list[int]]] = []  # to be answered several times: index, measure, prompt
+    again: list[tuple[int, bool, Mapping[str, Any]]] = []  # to be answered several times: index, whether invented, question
     for index, question in enumerate(questions):
         is_forget = question["split"] == "forget"
         # The last names of a target's order, so that the floor rests on names that the teacher has not used.
@@ -89,9 +93,10 @@ def ask(
                 choices.append((index, "paraphrased_probability", Choice(question["paraphrased_question"], direct.answers)))
             choices += [(index, "floor_probability", renamed_choice(question, name)) for name in invented]
         if is_forget and params.consistency_samples:
-            again.append((index, "self_consistency", prompts[index]))
-            again += [(index, "floor_consistency", prompt(renamed(question["question"], name))) for name in invented[-1:]]
-    written = [len(ids) + params.max_new_tokens for ids in [*prompts, *(ids for _, _, ids in again)]]
+            again.append((index, False, question))
+            again += [(index, True, renamed_question(question, name)) for name in invented[-1:]]
+    repeated = [prompt(question["question"]) for _, _, question in again]
+    written = [len(ids) + params.max_new_tokens for ids in [*prompts, *repeated]]
     scored = [len(answer_tokens(tokenizer, c.question, answer)[0]) for _, _, c in choices for answer in c.answers]
     engine = open_engine(params.engine, model, runtime, longest=max([*written, *scored]))
     measures: dict[tuple[int, str], Any] = {}
@@ -109,11 +114,15 @@ def ask(
         bar.update(len(prompts))
         sampled = []
         if again:
-            repeated, count = [ids for _, _, ids in again], params.consistency_samples
+            count = params.consistency_samples
             sampled = engine.sample(repeated, params.max_new_tokens, answers=count, temperature=1.0, seed=params.seed)
     measures |= {key: sum(values) / len(values) for key, values in probabilities.items()}
-    for (index, measure, _), replies in zip(again, sampled, strict=True):
-        measures[index, measure] = self_consistency([answer_text(tokenizer, ids) for ids in replies])
+    for (index, is_invented, question), replies in zip(again, sampled, strict=True):
+        texts, floor = [answer_text(tokenizer, ids) for ids in replies], "floor_" * is_invented
+        said = [_says(question, text) for text in texts]
+        measures[index, "floor_consistency" if is_invented else "self_consistency"] = self_consistency(texts)
+        measures[index, f"{floor}sampled_said"] = sum(said) / len(said)
+        measures[index, f"{floor}sampled_leak"] = float(any(said))
     stand_ins = stand_in_pattern(name.name for drawn in names.values() for name in drawn)
     rows = []
     for index, (question, ids) in enumerate(zip(questions, answers, strict=True)):
@@ -122,12 +131,16 @@ def ask(
             **question,
             "response": response,
             "rouge_l_recall": rouge_l_recall(question["answer"], response),
-            "answer_said": says_answer(question["question"], question["answer"], question["wrong_answers"] or (), response),
+            "answer_said": _says(question, response),
             "distinct_4grams": distinct_4grams(response),
             "names_stand_in": bool(stand_ins.search(response)),
         }
         rows.append(row | {measure: measures.get((index, measure)) for measure in MEASURES})
     return rows
+
+
+def _says(question: Mapping[str, Any], response: str) -> bool:
+    return says_answer(question["question"], question["answer"], question["wrong_answers"] or (), response)
 
 
 def direct_choice(question: Mapping[str, Any]) -> Choice:
@@ -137,8 +150,14 @@ def direct_choice(question: Mapping[str, Any]) -> Choice:
 
 def renamed_choice(question: Mapping[str, Any], name: CounterfactualName) -> Choice:
     """The same, question and answers, about ``name`` instead of the target."""
-    answers = (question["answer"], *question["wrong_answers"])
-    return Choice(renamed(question["question"], name), tuple(renamed(answer, name) for answer in answers))
+    return direct_choice(renamed_question(question, name))
+
+
+def renamed_question(question: Mapping[str, Any], name: CounterfactualName) -> dict[str, Any]:
+    """Question and answers about ``name`` instead of the target."""
+    wrong = question["wrong_answers"] and [renamed(answer, name) for answer in question["wrong_answers"]]
+    texts = {key: renamed(question[key], name) for key in ("question", "answer")}
+    return {**texts, "wrong_answers": wrong}
 
 
 def renamed(text: str, name: CounterfactualName) -> str:

@@ -20,9 +20,13 @@ _MEASURES = {  # with what the terminal calls them; the base alone has floors
     "answer_said": "right answer in its own words",
     "rouge_l_recall": "ROUGE-L recall",
     "distinct_4grams": "distinct 4-grams",
+    "sampled_said": "right answer in sampled answers",
+    "sampled_leak": "  in at least one of them",
     "floor_probability": "floor (names the model never met)",
     "self_consistency": "sampled answers agree",
     "floor_consistency": "floor of the agreement",
+    "floor_sampled_said": "floor of sampled answers",
+    "floor_sampled_leak": "  in at least one of them",
 }
 _MEANINGS = {
     "forgotten": "share of the way from the base model to one that never met the targets, 1 is all of it",

@@ -28,8 +28,12 @@ MEASURES = {
     "rouge_l_recall": "ROUGE-L recall",
     "distinct_4grams": "distinct 4-grams",
     "self_consistency": "sampled answers agree",
+    "sampled_said": "right answer in sampled answers",
+    "sampled_leak": "right answer in at least one of them",
     "floor_probability": "floor of the probability (base on invented people)",
     "floor_consistency": "floor of the agreement (base on invented people)",
+    "floor_sampled_said": "floor of sampled answers (base on invented people)",
+    "floor_sampled_leak": "floor of at least one of them (base on invented people)",
 }
 _FIDELITY = {
     "tokens kept K": ("shards", "K"),

@@ -60,6 +60,8 @@ def base(tiny_model: Path) -> list[dict[str, Any]]:
         ("floor_probability", [0]),
         ("self_consistency", [0, 1]),
         ("floor_consistency", [0, 1]),
+        ("sampled_said", [0, 1]),
+        ("floor_sampled_leak", [0, 1]),
         ("rouge_l_recall", [0, 1, 2, 3]),
         ("distinct_4grams", [0, 1, 2, 3]),
         ("names_stand_in", [0, 1, 2, 3]),
@@ -90,11 +92,20 @@ def test_probabilities_are_those_of_their_choices(base: list[dict[str, Any]], ti
     assert base[0]["floor_probability"] == pytest.approx(sum(v.probability for v in floor) / 2, rel=1e-3)
 
 
+def test_a_leak_is_one_sampled_answer_that_has_the_right_one(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = iter([False, True, False, True, False, False] + [False] * 99)
+    monkeypatch.setattr("pipeline.evaluate.ask.says_answer", lambda *_: next(said))
+    rows = ask(tiny_model, QUESTIONS[:2], NAMES, PARAMS.changed(consistency_samples=3), RUNTIME, with_floor=True)
+    assert [rows[0][key] for key in ("sampled_said", "sampled_leak")] == [pytest.approx(1 / 3), 1.0]
+    assert [rows[0][key] for key in ("floor_sampled_said", "floor_sampled_leak")] == [pytest.approx(1 / 3), 1.0]
+    assert [rows[1][key] for key in ("sampled_said", "sampled_leak")] == [0.0, 0.0]
+
+
 def test_without_floor_and_samples_the_rest_stays(base: list[dict[str, Any]], tiny_model: Path) -> None:
-    absent = ("floor_probability", "self_consistency", "floor_consistency")
+    absent = ("floor_probability", "self_consistency", "floor_consistency", "sampled_said", "floor_sampled_leak")
     rows = ask(tiny_model, QUESTIONS, NAMES, PARAMS.changed(consistency_samples=0), RUNTIME, with_floor=False)
     for row, full in zip(rows, base, strict=True):
         assert list(row) == list(full)
-        assert [row[key] for key in absent] == [None] * 3
+        assert [row[key] for key in absent] == [None] * 5
         assert row["response"] == full["response"]
         assert row["probability"] == (full["probability"] and pytest.approx(full["probability"], rel=1e-3))

@@ -59,6 +59,7 @@ def test_columns_keep_their_types_where_they_are_null(tmp_path: Path, rows: list
 
 def test_base_that_was_asked_other_questions_is_refused(tmp_path: Path) -> None:
     numbers = ("paraphrased_probability", "rouge_l_recall", "distinct_4grams", "floor_probability", "self_consistency")
+    numbers += ("sampled_said", "sampled_leak", "floor_sampled_said", "floor_sampled_leak")
     row = {
         **ROW,
         "split": "forget",
@@ -124,6 +125,7 @@ def row(split: str, probability: float | None, **changes: Any) -> dict[str, Any]
         "floor_probability": None,
         "self_consistency": None,
         "floor_consistency": None,
+        **dict.fromkeys(("sampled_said", "sampled_leak", "floor_sampled_said", "floor_sampled_leak")),
         "answer_said": False,
         "names_stand_in": False,
         **changes,

@@ -1,8 +1,10 @@
 """Means by criterion, and the bars that are divided by the best method's."""
 
+from itertools import combinations
+
 import pytest
 
-from benchmarks.criteria.measures import MEASURES, Measure, bars, counts_of, floors_of, values_of
+from benchmarks.criteria.measures import MEASURES, Measure, bars, counts_of, floors_of, leaks_of, values_of
 
 ROWS = [
     {"split": "forget", "rouge_l_recall": 0.25, "probability": 0.5, "many_shot_rouge_l_recall": 0.5, "unavailable": True},
@@ -87,3 +89,24 @@ def test_keys_are_distinct_and_the_five_criteria_are_there() -> None:
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_value_that_is_no_number_is_left_out(value: float) -> None:
     assert values_of([{"split": "forget", "base_nll": value}]) == {}
+
+
+def test_leak_at_k_is_the_mean_over_all_draws_of_k_samples() -> None:
+    said = [True, False, False, True, False]
+    draws = list(combinations(said, 4))
+    leaks = leaks_of({"sampled_said": 2 / 5, "floor_sampled_said": 0.0}, 5)
+    assert leaks["leak_at_1"] == pytest.approx(2 / 5)
+    assert leaks["leak_at_4"] == pytest.approx(sum(map(any, draws)) / len(draws))
+    assert leaks["floor_leak_at_4"] == 0.0
+    assert "leak_at_16" not in leaks, "so many were not sampled"
+
+
+@pytest.mark.parametrize("row", [{}, {"sampled_said": None}])
+def test_what_was_not_sampled_has_no_leak(row: dict[str, None]) -> None:
+    assert leaks_of(row, 0) == {}
+    assert leaks_of(row, 1) == {"leak_at_1": None, "floor_leak_at_1": None}
+
+
+def test_all_samples_leak_together() -> None:
+    assert leaks_of({"sampled_said": 1 / 64}, 64)["leak_at_64"] == 1.0
+    assert leaks_of({"sampled_said": 1 / 64}, 64)["leak_at_16"] == pytest.approx(16 / 64)
