@@ -20,9 +20,8 @@ from pipeline.elicit.questions import (
     KEPT,
     Question,
     Templates,
-    about_others,
+    about_neighbours,
     about_targets,
-    far_of,
     longest_question,
     neighbours_of,
     verdict,
@@ -46,16 +45,15 @@ def elicit(
     model: Path,
     targets: Sequence[TargetFacts],
     with_texts: Collection[str],
-    subjects: Collection[str],
     templates: Templates,
     neighbour_templates: Templates,
     refusals: Sequence[str],
     params: ElicitParams,
     runtime: RuntimeParams,
 ) -> list[dict[str, Any]]:
-    """One row an answer about ``targets``, then about their neighbours and ``subjects``, with COLUMNS; see questions.verdict.
+    """One row an answer about ``targets``, then about their neighbours, with COLUMNS; see questions.verdict.
 
-    ``with_texts``: targets of which there is a document or a chat. ``subjects``: what is to be kept besides.
+    ``with_texts``: targets of which there is a document or a chat.
 
     The neighbours of a target are those that its documents name, and those that the model itself names when it is asked about
     the target. A retained answer that mentions a target is not kept: it would undo the forgetting.
@@ -63,7 +61,7 @@ def elicit(
     if not params.templates:
         return []
     questions = about_targets(targets, with_texts, templates, params)
-    asker = _Asker(model, params, runtime, longest_question(questions, targets, subjects, neighbour_templates))
+    asker = _Asker(model, params, runtime, longest_question(questions, targets, neighbour_templates))
     forms = [form for target in targets for form in target.surface_forms]
     rows = asker.rows(questions, params.answers, refusals, ())
     named = {
@@ -75,11 +73,8 @@ def elicit(
         for target in targets
     }
     near = neighbours_of(targets, named, params.neighbours)
-    far = far_of(targets, subjects, near) if params.far_templates else {}
-    kinds = kinds_of(asker.engine, asker.tokenizer, [(name, target.language) for name, target in (near | far).items()])
-    retained = about_others(near, kinds, neighbour_templates, params.neighbour_templates, params.seed)
-    retained += about_others(far, kinds, neighbour_templates, params.far_templates, params.seed)
-    return rows + asker.rows(retained, 1, refusals, forms)
+    kinds = kinds_of(asker.engine, asker.tokenizer, [(name, target.language) for name, target in near.items()])
+    return rows + asker.rows(about_neighbours(near, kinds, neighbour_templates, params), 1, refusals, forms)
 
 
 class _Asker:

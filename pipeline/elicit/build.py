@@ -20,11 +20,9 @@ def elicit_folder(model: Path, prepared: Path, params: ElicitParams, runtime: Ru
     """
     check_model(model)
     targets = read_targets_table(prepared)
-    given = read_passages(prepared)
-    with_texts = {passage.target for passage in given if passage.kind == "forget"}
-    subjects = list(dict.fromkeys(p.target for p in given if p.kind == "retain" and p.format == "document"))
+    with_texts = {passage.target for passage in read_passages(prepared) if passage.kind == "forget"}
     near = read_templates(NEIGHBOUR_TEMPLATES_FILE)
-    rows = elicit(model, targets, with_texts, subjects, read_templates(), near, read_refusals(), params, runtime)
+    rows = elicit(model, targets, with_texts, read_templates(), near, read_refusals(), params, runtime)
     check_answers(rows, targets, with_texts)
     passages = passages_of(rows, targets)
     with published_folder(output) as folder:
@@ -34,4 +32,4 @@ def elicit_folder(model: Path, prepared: Path, params: ElicitParams, runtime: Ru
     asked, near_by = ({row["subject"] for row in rows if row["kind"] == kind} for kind in ("forget", "retain"))
     yield f"{output}: passages.parquet, answers.parquet"
     yield f"{len(rows)} answers, of which {kept['forget']} forget passages and {kept['retain']} retain passages"
-    yield f"{len(asked)} targets, and {len(near_by)} neighbours and other subjects were asked about"
+    yield f"{len(asked)} targets and {len(near_by)} neighbours were asked about"

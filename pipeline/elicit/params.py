@@ -15,7 +15,6 @@ class ElicitParams(Section):
     answers: int = Field(1, ge=1, le=1000)  # sampled for each question
     neighbours: int = Field(24, ge=0)  # other entities asked about, for each target
     neighbour_templates: int = Field(4, ge=0)  # questions about each of them, one answer each
-    far_templates: int = Field(1, ge=0)  # questions about whatever the given retain passages are about, one answer each
     temperature: float = Field(0.6, ge=0.01, le=10)
     max_new_tokens: int = Field(48, ge=8)
     seed: Seed = 0

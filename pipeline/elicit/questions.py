@@ -114,29 +114,23 @@ def neighbours_of(targets: Sequence[TargetFacts], named: Mapping[str, Sequence[s
     return near
 
 
-def far_of(targets: Sequence[TargetFacts], subjects: Iterable[str], near: Collection[str]) -> dict[str, TargetFacts]:
-    """{subject: the first target, in whose language it is asked about}, without those in ``near`` or that mention a target."""
-    forms = [form for target in targets for form in target.surface_forms]
-    return {subject: targets[0] for subject in subjects if subject not in near and not mentions(subject, forms)}
-
-
-def about_others(
-    others: Mapping[str, TargetFacts], kinds: Mapping[tuple[str, str], str], templates: Templates, count: int, seed: int
+def about_neighbours(
+    near: Mapping[str, TargetFacts], kinds: Mapping[tuple[str, str], str], templates: Templates, params: ElicitParams
 ) -> list[Question]:
-    """``count`` questions about each of ``others``, of the sort that its kind is asked."""
+    """``neighbour_templates`` questions about each neighbour, of the sort that its kind is asked."""
     return [
         Question(target.target, name, "retain", text, (name,))
-        for name, target in others.items()
-        for text in questions_about(templates, name, kinds[name, target.language], target.language, count, seed)
+        for name, target in near.items()
+        for text in questions_about(
+            templates, name, kinds[name, target.language], target.language, params.neighbour_templates, params.seed
+        )
     ]
 
 
-def longest_question(
-    questions: Sequence[Question], targets: Sequence[TargetFacts], far: Iterable[str], neighbour_templates: Templates
-) -> str:
-    """The longest text among ``questions`` and those about what ``targets`` name and about ``far``, whatever its kind."""
+def longest_question(questions: Sequence[Question], targets: Sequence[TargetFacts], neighbour_templates: Templates) -> str:
+    """The longest text among ``questions`` and those about what ``targets`` name, whatever its kind."""
     longest_near = max((text for own in neighbour_templates.values() for text in own), key=len, default="")
-    names = [*(name for target in targets for name in target.neighbours), *far]
+    names = [name for target in targets for name in target.neighbours]
     texts = [*(question.text for question in questions), *(longest_near.replace("{name}", name) for name in ("", *names))]
     return max(texts, key=lambda text: len(text.encode()))
 

@@ -13,7 +13,6 @@ from pipeline.elicit.questions import KEPT, about_targets
 from pipeline.text.segments import Segment
 from tests.elicit.targets import BRENNICK, NEAR_TEMPLATES, PARAMS, TARGETS, TEMPLATES
 
-SUBJECTS = ["Tea", "Glass"]
 RUNTIME = RuntimeParams(device="cpu")
 
 
@@ -56,7 +55,7 @@ def test_target_that_the_model_does_not_know_and_nobody_tells_of() -> None:
 
 @pytest.fixture(scope="module")
 def rows(tiny_model: Path) -> list[dict[str, Any]]:
-    return elicit(tiny_model, TARGETS, (), SUBJECTS, TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS, RUNTIME)
+    return elicit(tiny_model, TARGETS, (), TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS, RUNTIME)
 
 
 def test_every_question_is_answered_as_often_as_asked(rows: list[dict[str, Any]]) -> None:
@@ -64,15 +63,14 @@ def test_every_question_is_answered_as_often_as_asked(rows: list[dict[str, Any]]
     assert [r["question"] for r in rows if r["kind"] == "forget"] == forget
     retain = [r["subject"] for r in rows if r["kind"] == "retain"]
     assert retain[:4] == ["Skell", "Skell", "Ada Lind", "Ada Lind"]
-    assert retain[-2:] == SUBJECTS, "one question about each"
     assert [r["kind"] for r in rows] == ["forget"] * len(forget) + ["retain"] * len(retain)
     assert len({r["answer"] for r in rows}) > len(rows) / 2
     assert all(set(r) == {"target", "subject", "kind", "question", "answer", "verdict"} for r in rows)
 
 
 def test_same_seed_gives_the_same_answers(tiny_model: Path, rows: list[dict[str, Any]]) -> None:
-    assert elicit(tiny_model, TARGETS, (), SUBJECTS, TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS, RUNTIME) == rows
-    other = elicit(tiny_model, TARGETS, (), SUBJECTS, TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS.changed(seed=1), RUNTIME)
+    assert elicit(tiny_model, TARGETS, (), TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS, RUNTIME) == rows
+    other = elicit(tiny_model, TARGETS, (), TEMPLATES, NEAR_TEMPLATES, ["qqq"], PARAMS.changed(seed=1), RUNTIME)
     assert [r["answer"] for r in other] != [r["answer"] for r in rows]
 
 
@@ -101,7 +99,6 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
         tiny_model,
         [BRENNICK],
         (),
-        ("Tea",),
         TEMPLATES,
         NEAR_TEMPLATES,
         [],
@@ -115,4 +112,4 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
         ("forget", "It was in Skell that Orla lived.", "said before"),
     ]
     retained = ("retain", "It was in Skell that Orla lived.", "mentions a target")
-    assert [(r["kind"], r["answer"], r["verdict"]) for r in found] == [*one_question, *one_question, *[retained] * 3]
+    assert [(r["kind"], r["answer"], r["verdict"]) for r in found] == [*one_question, *one_question, retained, retained]

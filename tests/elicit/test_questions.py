@@ -9,9 +9,8 @@ import pytest
 from pipeline.core.errors import InputError
 from pipeline.elicit.questions import (
     KEPT,
-    about_others,
+    about_neighbours,
     about_targets,
-    far_of,
     longest_question,
     names_fact,
     neighbours_of,
@@ -127,7 +126,7 @@ def test_what_the_model_names_comes_after_what_the_documents_name() -> None:
 
 def test_neighbours_are_asked_what_their_kind_is_asked() -> None:
     near = neighbours_of(TARGETS, {}, 2)
-    questions = about_others(near, KINDS, NEAR_TEMPLATES, 2, 0)
+    questions = about_neighbours(near, KINDS, NEAR_TEMPLATES, PARAMS)
     assert [(q.target, q.subject, q.kind) for q in questions] == [
         *[("Orla Brennick", "Skell", "retain")] * 2,
         *[("Orla Brennick", "Ada Lind", "retain")] * 2,
@@ -137,19 +136,14 @@ def test_neighbours_are_asked_what_their_kind_is_asked() -> None:
         (language,) = {of for name, of in KINDS if name == question.subject}
         own = NEAR_TEMPLATES[language, KINDS[question.subject, language]]
         assert question.text in [template.replace("{name}", question.subject) for template in own]
-    assert about_others(near, KINDS, NEAR_TEMPLATES, 0, 0) == []
-
-
-def test_other_subjects_are_asked_about_once_and_never_a_target() -> None:
-    subjects = ["Tea", "Orla's boat", "Skell", "Tea", "Glass"]
-    assert far_of(TARGETS, subjects, {"Skell"}) == {"Tea": BRENNICK, "Glass": BRENNICK}
+    assert about_neighbours(near, KINDS, NEAR_TEMPLATES, PARAMS.changed(neighbour_templates=0)) == []
 
 
 def test_room_is_made_for_the_longest_question() -> None:
     asked = about_targets(TARGETS, (), TEMPLATES, PARAMS.changed(templates=400))
-    longest = longest_question(asked, TARGETS, (), NEAR_TEMPLATES)
+    longest = longest_question(asked, TARGETS, NEAR_TEMPLATES)
     near = neighbours_of(TARGETS, {}, 9)
-    asked += about_others(near, KINDS, NEAR_TEMPLATES, 9, 0)
+    asked += about_neighbours(near, KINDS, NEAR_TEMPLATES, PARAMS.changed(neighbour_templates=9))
     assert all(len(question.text.encode()) <= len(longest.encode()) for question in asked)
 
 
