@@ -13,13 +13,17 @@ PIP_INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-c
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test bench lint clean
+.PHONY: repro test tests bench lint clean
 
 repro: $(INSTALLED)
 	dvc repro
 
+# Lint takes one core, so it runs beside the tests.
+test: $(INSTALLED)
+	$(MAKE) --no-print-directory -j 2 lint tests
+
 # Two files of tests at a time, a thread each: the models are small, and starting processes is most of the work.
-test: $(INSTALLED) lint
+tests: $(INSTALLED)
 	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
 # Ratios of speed and memory, each against a peer in the same run.
