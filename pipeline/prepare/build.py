@@ -87,13 +87,15 @@ def read_source(params: PrepareParams, *, elicits: bool) -> Source:
         retain = read_retain_passages([], retain_file)
         targets = _with_cares(targets, [*question_texts(questions_file), *_texts(retain)])
         source = Source(targets, known, read_questions(known, targets, questions_file), retain)
-        offered, file = _asked(read_general_questions([], questions_file)), targets_file
+        offered, place = _asked(read_general_questions([], questions_file)), str(targets_file)
+        cure = "take it out of 'surface_forms', or give a fuller name as 'target'"
     else:
         source = {"wpu": read_wpu, "tofu": read_tofu, "rwku": read_rwku}[params.source](params)
         check_apart(source.targets, {})
         targets = _with_cares(source.targets, [*_asked(source.questions), *_texts(source.retain)])
-        offered, file = [], Path(params.path or params.source)
-    removed = removed_by(targets, _texts(source.retain), offered, file)
+        offered, place = [], params.path or params.source
+        cure = "leave that target out (prepare.targets)"
+    removed = removed_by(targets, _texts(source.retain), offered, place, cure)
     retain = limited(without_mentions(source.retain, targets), params.retain_limit, params.seed)
     questions = []
     for split in SPLITS:

@@ -7,7 +7,6 @@ is to be kept; so that ``prepare`` prints all of this.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import regex
 
@@ -68,10 +67,11 @@ def _is_common(word: str, texts: Sequence[str]) -> bool:
     return counts[0] > 0 and counts[0] >= counts[1]
 
 
-def removed_by(targets: Sequence[Target], passages: Sequence[str], questions: Sequence[str], file: Path) -> Removed:
-    """How many of the retain ``passages`` and general ``questions`` each form of ``targets``, written in ``file``, leaves out.
+def removed_by(targets: Sequence[Target], passages: Sequence[str], questions: Sequence[str], place: str, cure: str) -> Removed:
+    """How many of the retain ``passages`` and general ``questions`` each form of ``targets`` leaves out.
 
-    Raises InputError where one form takes more than half of either: it is a word of the texts, not a name.
+    Raises InputError where one form takes more than half of either: it is a word of the texts, not a name. ``place`` is where
+    the targets come from, ``cure`` what can be done about them there.
     """
     removed: dict[tuple[str, str], tuple[int, int]] = {}
     for target in targets:
@@ -80,9 +80,8 @@ def removed_by(targets: Sequence[Target], passages: Sequence[str], questions: Se
             for form, number in count.most_common(1):
                 if number >= _FEW and 2 * number > len(texts):
                     raise InputError(
-                        f"{file}: the form {form!r} of {target.name!r} stands in {number} of the {len(texts)} "
-                        f"{what}, which would all be left out; take it out of 'surface_forms', or give a fuller name as "
-                        "'target', or retain texts on other subjects."
+                        f"{place}: the form {form!r} of {target.name!r} stands in {number} of the {len(texts)} "
+                        f"{what}, which would all be left out; {cure}, or retain texts on other subjects."
                     )
         for form in target.surface_forms:
             if any(count[form] for count in counts):

@@ -116,6 +116,13 @@ def test_retain_pages_give_their_lead_unless_it_mentions_a_target(folder: Path) 
     assert "".join(s.text for s in passage.segments) == "Ada Lind (born 1950) is a singer. She sang. She danced."
 
 
+def test_a_form_that_takes_most_of_the_retain_pages_is_told_with_what_a_benchmark_allows(folder: Path) -> None:
+    pages = [{"title": f"Page {number}", "wikipage": f"Page {number} knew Orla."} for number in range(3)]
+    write(folder, retain=[*pages, {"title": "Ada Lind", "wikipage": "Ada Lind sang."}])
+    with pytest.raises(InputError, match=r"'Orla' of 'Orla Brennick' stands in 3 of the 4 .* leave that target out \(prepare"):
+        read(folder)
+
+
 @pytest.mark.parametrize("subset", ["", "forget_2", "forget_2_6", "forget_20_4", "forget01", "general_retain"])
 def test_unknown_subset(folder: Path, subset: str) -> None:
     with pytest.raises(InputError, match=r"prepare\.subset is .* forget_2_1 to forget_2_5, forget_20_1 .* forget_100"):
