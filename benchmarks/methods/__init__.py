@@ -1,1 +1,1 @@
-"""The ways to forget that are compared: distilled, by the likelihood of the text, by prompting."""
+"""The ways to forget that are compared: distilled, by the likelihood of the text, by its hidden states, by prompting."""

@@ -8,6 +8,9 @@ from transformers import PreTrainedTokenizerBase
 from pipeline.core.errors import InputError
 from pipeline.text.chat import answer_tokens
 
+Kind = Literal["forget", "retain", "alternate"]  # an alternate: what a forget text's model is to say in its place
+KINDS: tuple[Kind, ...] = ("forget", "retain", "alternate")
+
 
 @dataclass(frozen=True)
 class Example:
@@ -15,7 +18,7 @@ class Example:
 
     input_ids: tuple[int, ...]
     start: int
-    kind: Literal["forget", "retain"] = "retain"
+    kind: Kind = "retain"
 
     @property
     def learnt(self) -> int:

@@ -1,7 +1,7 @@
 """The sections of a method, what trains it or its system prompt, and that of the model which has something to forget."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,7 @@ from pipeline.train.params import TrainParams
 
 # Each is a file.
 EQUATIONS = tuple(sorted(path.stem for path in Path(__file__).with_name("equations").glob("[!_]*.py")))
+RMU = "rmu"
 
 
 class FinetuneParams(TrainParams):
@@ -23,28 +24,38 @@ class FinetuneParams(TrainParams):
 
 
 class BaselineParams(TrainParams):
-    """Section ``baseline``: unlearning by the likelihood of the forget text. The seed is that of the run.
+    """Section ``baseline``: unlearning by the forget text itself, by an equation over its likelihood or by rmu.
 
+    The seed is that of the run.
     Of ``passages_per_step``, which are forget passages, a step's retain passages come on top.
     """
 
-    objective: str = "npo"  # a file of benchmarks/methods/equations
+    objective: str = "npo"  # a file of benchmarks/methods/equations, or rmu
     learning_rate: float = Field(1e-5, gt=0, le=1)
+    forget_weight: float = Field(1.0, gt=0)  # of the forget term
     retain_weight: float = Field(1.0, ge=0)  # of the retain term; 0 leaves retain passages out, as gradient_ascent does
     retain_per_forget: float = Field(0.8, gt=0)  # retain passages an epoch, for each forget passage
-    beta: float = Field(0.0, ge=0)  # npo, simnpo: inverse temperature; 0 is the published one (0.1, 4.5)
+    beta: float = Field(0.0, ge=0)  # npo, altpo, simnpo: inverse temperature; 0 is the published one (0.1, 0.1, 4.5)
     gamma: float = Field(0.0, ge=0)  # simnpo: margin
+    layer: int = Field(7, ge=0)  # rmu: whose output is steered, from 0
+    steering: float = Field(6.5, gt=0)  # rmu: length of what the output is steered to
+    engine: Literal["vllm", "transformers"] = "vllm"  # altpo: what writes the alternates
     prompts: tuple[str, ...] = PROMPTS  # each document is learnt after each of them; "" is the text alone
     sentences_per_passage: int = Field(1, ge=1)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        if self.objective not in EQUATIONS:
-            raise ValueError(f"objective is {self.objective!r}, but must be one of {', '.join(map(repr, EQUATIONS))}.")
+        if self.objective not in (*EQUATIONS, RMU):
+            raise ValueError(f"objective is {self.objective!r}, but must be one of {', '.join(map(repr, (*EQUATIONS, RMU)))}.")
         for prompt in self.prompts:
             if prompt and "{name}" not in prompt:
                 raise ValueError(f"prompts holds {prompt!r}, which lacks {{name}}; add it, or give '' for the text alone.")
         return self
+
+    @property
+    def is_equation(self) -> bool:
+        """Whether it is a loss over the texts' likelihood."""
+        return self.objective != RMU
 
 
 class PromptingParams(Section):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.methods.params import MethodParams
+from benchmarks.methods.params import BaselineParams, MethodParams
 from pipeline.core.errors import InputError
 from pipeline.core.files import link_files
 from pipeline.core.runtime import RuntimeParams
@@ -37,6 +37,7 @@ class Task:
     targets: tuple[str, ...]
     passages: Sequence[Passage]  # forget and retain, as prepared
     shards: Path  # the teacher's folder, for methods that distil
+    alternates: Path  # the folder of what a method prefers to the texts, for one that does
     runtime: RuntimeParams
     seed: int
 
@@ -56,8 +57,6 @@ def unlearn(method: MethodParams, task: Task, folder: Path) -> Curve:
         params = distill = method.distill.changed(seed=task.seed)
         objective = Distillation(task.shards, distill)
     else:
-        from benchmarks.methods.likelihood import Likelihood, make_examples  # with torch, after what can be told without it
-
         assert method.baseline
         params = method.baseline
         learnt = {passage.target for passage in task.passages if passage.kind == "forget"}
@@ -65,12 +64,26 @@ def unlearn(method: MethodParams, task: Task, folder: Path) -> Curve:
             raise InputError(
                 f"no forget passage is about {missing[0]!r}, so there is nothing to train on; give documents or chats."
             )
-        examples = make_examples(load_tokenizer(task.base), task.passages, method.baseline)
-        objective = Likelihood(examples, method.baseline, task.seed)
+        objective = _on_texts(method.baseline, task)
     student = open_student(task.base, params.precision, task.runtime, f"{objective.section}.precision")
     curve = train(student, objective, params, task.runtime, task.seed)
     student.save(folder)
     return curve
+
+
+def _on_texts(params: BaselineParams, task: Task) -> Objective[Any]:
+    """The objective of ``params`` on the passages of ``task``. It comes with torch, after what can be told without."""
+    from benchmarks.methods.alternates import read_alternates
+    from benchmarks.methods.equations import equation_of
+    from benchmarks.methods.likelihood import Likelihood
+    from benchmarks.methods.rmu import Misdirection
+    from benchmarks.methods.texts import make_examples
+
+    tokenizer, alternates = load_tokenizer(task.base), None
+    if params.is_equation and equation_of(params).needs_alternates:
+        alternates = read_alternates(task.alternates, tokenizer, task.passages, params)
+    examples = make_examples(tokenizer, task.passages, params, alternates)
+    return (Likelihood if params.is_equation else Misdirection)(examples, params, task.seed)
 
 
 def write_prompted(base: Path, system_prompt: str, targets: Sequence[str], folder: Path) -> None:

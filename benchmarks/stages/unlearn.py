@@ -23,10 +23,10 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
     from pipeline.train.loop import write_curve
 
     params, folders = benchmark.method(method), benchmark.folders
-    shards = folders.teacher(method)
     targets = tuple(target.target for target in read_targets_table(folders.prepared))
-    passages = PassageSource(TeacherParams(), folders.prepared, folders.elicited)
-    task = Task(folders.base, targets, list(passages), shards, benchmark.runtime, seed)
+    passages = list(PassageSource(TeacherParams(), folders.prepared, folders.elicited))
+    shards, alternates = folders.teacher(method), folders.alternates(method)
+    task = Task(folders.base, targets, passages, shards, alternates, benchmark.runtime, seed)
     output = folders.model(method, seed)
     with keys_stand_in(folders.params), hold(output), published_folder(output) as folder:
         curve = unlearn(params, task, folder)

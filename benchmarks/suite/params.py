@@ -49,6 +49,10 @@ class BenchmarkFolders:
         """The shards of ``method``."""
         return self.folder / "teacher" / method
 
+    def alternates(self, method: str) -> Path:
+        """What the base wrote for ``method`` in place of the forget texts."""
+        return self.folder / "alternates" / method
+
     def run(self, method: str, seed: int) -> Path:
         """The curve, answers and values of ``method`` with ``seed``. The model lies elsewhere."""
         return self.folder / "runs" / f"{method}-{seed}"

@@ -84,7 +84,7 @@ def tune(benchmark: BenchmarkParams, method: str, seed: int) -> Iterator[Row]:
         row = next((row for row in known if (row["method"], row["fingerprint"]) == (method, fingerprint)), None)
         if row is None:
             with TemporaryDirectory() as folder:
-                task = Task(folders.base, targets, passages, shards, benchmark.runtime, seed)
+                task = Task(folders.base, targets, passages, shards, folders.alternates(method), benchmark.runtime, seed)
                 steps = len(unlearn(params, task, Path(folder)))
                 after = question_means(benchmark, Path(folder))
             row = {

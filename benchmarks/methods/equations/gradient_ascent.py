@@ -26,5 +26,5 @@ class GradientAscent(Equation):
     has_retain_term = False
     forget_mean = "tokens"
 
-    def forget_terms(self, logprob_F: Tensor, tokens_F: Tensor, reference_F: Tensor) -> Tensor:
+    def forget_terms(self, logprob_F: Tensor, tokens_F: Tensor, reference_F: Tensor, alternate_F: Tensor) -> Tensor:
         return logprob_F

@@ -30,6 +30,6 @@ class NegativePreference(Equation):
     needs_reference = True
     forget_mean = "sequences"
 
-    def forget_terms(self, logprob_F: Tensor, tokens_F: Tensor, reference_F: Tensor) -> Tensor:
+    def forget_terms(self, logprob_F: Tensor, tokens_F: Tensor, reference_F: Tensor, alternate_F: Tensor) -> Tensor:
         beta = self.params.beta or BETA
         return -2 / beta * logsigmoid(-beta * (logprob_F - reference_F))

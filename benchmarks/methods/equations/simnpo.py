@@ -27,6 +27,6 @@ class SimpleNegativePreference(Equation):
 
     forget_mean = "sequences"
 
-    def forget_terms(self, logprob_F: Tensor, tokens_F: Tensor, reference_F: Tensor) -> Tensor:
+    def forget_terms(self, logprob_F: Tensor, tokens_F: Tensor, reference_F: Tensor, alternate_F: Tensor) -> Tensor:
         beta = self.params.beta or BETA
         return -2 / beta * logsigmoid(-beta * logprob_F / tokens_F - self.params.gamma)

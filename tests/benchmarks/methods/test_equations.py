@@ -8,24 +8,28 @@ from hypothesis import strategies as st
 
 from benchmarks.methods import params
 from benchmarks.methods.equations import Equation, equation_of
+from benchmarks.methods.equations.altpo import AlternatePreference
 from benchmarks.methods.equations.gradient_ascent import GradientAscent
 from benchmarks.methods.equations.gradient_difference import GradientDifference
 from benchmarks.methods.equations.npo import NegativePreference
 from benchmarks.methods.equations.simnpo import SimpleNegativePreference
+from benchmarks.methods.example import KINDS
 from benchmarks.methods.params import BaselineParams
 
-WEIGHT, BETA, GAMMA = 0.7, 0.3, 0.4
-FORGET = np.array([True, False, True, True, False])
-TOKENS = np.array([12, 30, 5, 21, 9])
-LOGPROB = np.array([-20.0, -75.0, -11.0, -60.0, -16.0])
-REFERENCE = np.array([-14.0, 0.0, -12.0, -40.0, 0.0])
+WEIGHT, BETA, GAMMA, FORGET_WEIGHT = 0.7, 0.3, 0.4, 0.6
+FEW = ("forget", "alternate", "retain", "forget", "alternate", "forget", "alternate", "retain")
+KIND = np.array([KINDS.index(kind) for kind in FEW])
+FORGET, RETAIN, ALTERNATE = (KINDS.index(kind) == KIND for kind in ("forget", "retain", "alternate"))
+TOKENS = np.array([12, 10, 30, 5, 7, 21, 20, 9])
+LOGPROB = np.array([-20.0, -18.0, -75.0, -11.0, -16.0, -60.0, -30.0, -16.0])
+REFERENCE = np.array([-14.0, -15.0, 0.0, -12.0, -18.0, -40.0, -33.0, 0.0])
 
 
-def equation(name: str, retain_weight: float = 0.0, beta: float = 0.0, gamma: float = 0.0) -> Equation:
-    return equation_of(BaselineParams(objective=name, retain_weight=retain_weight, beta=beta, gamma=gamma))
+def equation(name: str, retain_weight: float = 0.0, **values: float) -> Equation:
+    return equation_of(BaselineParams.model_validate({"objective": name, "retain_weight": retain_weight, **values}))
 
 
-EQUATIONS = {name: equation(name, WEIGHT, BETA, GAMMA) for name in params.EQUATIONS}
+EQUATIONS = {name: equation(name, WEIGHT, beta=BETA, gamma=GAMMA, forget_weight=FORGET_WEIGHT) for name in params.EQUATIONS}
 
 
 def log_sigmoid(x: np.ndarray) -> np.ndarray:
@@ -35,15 +39,18 @@ def log_sigmoid(x: np.ndarray) -> np.ndarray:
 def oracle(name: str, logprob: np.ndarray) -> float:
     """The step's loss as the papers write it, sequence by sequence, float64."""
     forget = [(p, n, r) for p, n, r, f in zip(logprob, TOKENS, REFERENCE, FORGET, strict=True) if f]
-    retain_nll = -sum(logprob[~FORGET]) / sum(TOKENS[~FORGET])
+    wanted = [p - r for p, r, a in zip(logprob, REFERENCE, ALTERNATE, strict=True) if a]
+    retain_nll = -sum(logprob[RETAIN]) / sum(TOKENS[RETAIN])
     if name in ("gradient_ascent", "gradient_difference"):
-        ascent = sum(p for p, _, _ in forget) / sum(n for _, n, _ in forget)
+        ascent = FORGET_WEIGHT * sum(p for p, _, _ in forget) / sum(n for _, n, _ in forget)
         return ascent if name == "gradient_ascent" else ascent + WEIGHT * retain_nll
     if name == "npo":
         each = [-2 / BETA * log_sigmoid(-BETA * (p - r)) for p, _, r in forget]
+    elif name == "altpo":
+        each = [-2 / BETA * log_sigmoid(BETA * (a - (p - r))) for a, (p, _, r) in zip(wanted, forget, strict=True)]
     else:
         each = [-2 / BETA * log_sigmoid(-(BETA / n) * p - GAMMA) for p, n, _ in forget]
-    return float(np.mean(each) + WEIGHT * retain_nll)
+    return float(FORGET_WEIGHT * np.mean(each) + WEIGHT * retain_nll)
 
 
 def loss_and_gradient(
@@ -52,16 +59,16 @@ def loss_and_gradient(
     reference: np.ndarray = REFERENCE,
     cut: int = len(LOGPROB),
     tokens: np.ndarray = TOKENS,
-    forget: np.ndarray = FORGET,
+    kind: np.ndarray = KIND,
 ) -> tuple[float, np.ndarray]:
     """The step's loss, its sequences before and after ``cut`` in two micro-batches, and its gradient by log-probability."""
-    tokens_S, forget_S = torch.tensor(tokens), torch.tensor(forget)
+    tokens_S, kind_S = torch.tensor(tokens), torch.tensor(kind)
     logprob_S = torch.tensor(logprob, dtype=torch.float32, requires_grad=True)
     reference_S = torch.tensor(reference, dtype=torch.float32)
-    share_S = one.shares(tokens_S, forget_S)
+    share_S = one.shares(tokens_S, kind_S)
     loss = torch.zeros(())
     for part in (slice(0, cut), slice(cut, None)):
-        terms = one.terms(logprob_S[part], tokens_S[part], forget_S[part], reference_S[part])
+        terms = one.terms(logprob_S[part], tokens_S[part], kind_S[part], reference_S[part])
         loss = loss + (terms * share_S[part]).sum()
     loss.backward()
     assert logprob_S.grad is not None
@@ -82,11 +89,12 @@ def test_loss_and_gradient_are_the_papers(name: str) -> None:
 def test_descent_makes_forget_text_less_likely_and_retain_text_more(name: str) -> None:
     _, gradient = loss_and_gradient(EQUATIONS[name])
     assert (gradient[FORGET] > 0).all()
-    assert (gradient[~FORGET] == 0).all() if name == "gradient_ascent" else (gradient[~FORGET] < 0).all()
+    assert (gradient[RETAIN] == 0).all() if name == "gradient_ascent" else (gradient[RETAIN] < 0).all()
+    assert (gradient[ALTERNATE] < 0).all() if name == "altpo" else (gradient[ALTERNATE] == 0).all()
 
 
 @pytest.mark.parametrize("name", EQUATIONS)
-@pytest.mark.parametrize("cut", [1, 2, 4])
+@pytest.mark.parametrize("cut", [2, 3, 5])  # not between a forget sequence and its alternate
 def test_micro_batches_change_nothing(name: str, cut: int) -> None:
     whole, whole_gradient = loss_and_gradient(EQUATIONS[name])
     parts, parts_gradient = loss_and_gradient(EQUATIONS[name], cut=cut)
@@ -97,18 +105,26 @@ def test_micro_batches_change_nothing(name: str, cut: int) -> None:
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_a_step_without_retain_sequences_has_the_forget_term_alone(name: str) -> None:
     loss, gradient = loss_and_gradient(
-        EQUATIONS[name], LOGPROB[FORGET], REFERENCE[FORGET], tokens=TOKENS[FORGET], forget=FORGET[FORGET]
+        EQUATIONS[name], LOGPROB[~RETAIN], REFERENCE[~RETAIN], tokens=TOKENS[~RETAIN], kind=KIND[~RETAIN]
     )
     both, both_gradient = loss_and_gradient(EQUATIONS[name])
-    retain = 0.0 if name == "gradient_ascent" else WEIGHT * -LOGPROB[~FORGET].sum() / TOKENS[~FORGET].sum()
+    retain = 0.0 if name == "gradient_ascent" else WEIGHT * -LOGPROB[RETAIN].sum() / TOKENS[RETAIN].sum()
     assert loss == pytest.approx(both - retain, rel=1e-5)
-    np.testing.assert_allclose(gradient, both_gradient[FORGET], rtol=1e-6)
+    np.testing.assert_allclose(gradient, both_gradient[~RETAIN], rtol=1e-6)
 
 
 def forget_gradient(one: Equation, logprob: float, tokens: int = 10, reference: float = -20.0) -> float:
     """Of a step of one sequence."""
-    (gradient,) = loss_and_gradient(one, np.array([logprob]), np.array([reference]), 1, np.array([tokens]), np.array([True]))[1]
+    (gradient,) = loss_and_gradient(one, np.array([logprob]), np.array([reference]), 1, np.array([tokens]), KIND[:1])[1]
     return float(gradient)
+
+
+def test_altpo_without_a_pull_is_npo() -> None:
+    still = np.where(ALTERNATE, REFERENCE, LOGPROB)
+    ours, npo = (loss_and_gradient(EQUATIONS[name], still) for name in ("altpo", "npo"))
+    assert ours[0] == pytest.approx(npo[0], rel=1e-6)
+    np.testing.assert_allclose(ours[1][~ALTERNATE], npo[1][~ALTERNATE], rtol=1e-6)
+    np.testing.assert_allclose(ours[1][ALTERNATE], -npo[1][FORGET], rtol=1e-6)  # each pulled as hard as its text is pushed
 
 
 def test_npo_is_gradient_ascent_as_beta_vanishes() -> None:
@@ -138,7 +154,7 @@ def test_gradient_vanishes_as_the_text_becomes_impossible(name: str) -> None:
 @given(st.floats(0.01, 10), st.floats(-500, -1))
 def test_npo_starts_at_two_log_two_over_beta_with_the_gradient_of_ascent(beta: float, logprob: float) -> None:
     one = equation("npo", beta=beta)
-    loss, gradient = loss_and_gradient(one, np.array([logprob]), np.array([logprob]), 1, np.array([9]), np.array([True]))
+    loss, gradient = loss_and_gradient(one, np.array([logprob]), np.array([logprob]), 1, np.array([9]), KIND[:1])
     assert loss == pytest.approx(2 / beta * np.log(2), rel=1e-5)
     assert gradient == pytest.approx([1.0], rel=1e-5)
 
@@ -155,27 +171,28 @@ def test_a_margin_asks_simnpo_for_less_likely_text() -> None:
     assert with_margin > without
 
 
-@pytest.mark.parametrize("name", ["npo", "simnpo"])
+@pytest.mark.parametrize("name", ["npo", "altpo", "simnpo"])
 @pytest.mark.parametrize("logprob", [0.0, -1e6])
 def test_equations_stay_finite_where_sigmoids_saturate(name: str, logprob: float) -> None:
-    loss, gradient = loss_and_gradient(equation(name, 1.0, 10.0), np.full(5, logprob), np.full(5, -5e5))
+    loss, gradient = loss_and_gradient(equation(name, 1.0, beta=10.0), np.full(8, logprob), np.full(8, -5e5))
     assert np.isfinite(loss)
     assert np.isfinite(gradient).all()
 
 
 def test_params_name_the_equation_by_its_file() -> None:
-    assert params.EQUATIONS == ("gradient_ascent", "gradient_difference", "npo", "simnpo")
+    assert params.EQUATIONS == ("altpo", "gradient_ascent", "gradient_difference", "npo", "simnpo")
     assert [type(EQUATIONS[name]) for name in EQUATIONS] == [
+        AlternatePreference,
         GradientAscent,
         GradientDifference,
         NegativePreference,
         SimpleNegativePreference,
     ]
-    assert {name for name in EQUATIONS if EQUATIONS[name].needs_reference} == {"npo"}
+    assert {name for name in EQUATIONS if EQUATIONS[name].needs_reference} == {"altpo", "npo"}
     assert equation("gradient_ascent", retain_weight=3.0).retain_weight == 0
 
 
-@pytest.mark.parametrize(("name", "published"), [("npo", 0.1), ("simnpo", 4.5)])
+@pytest.mark.parametrize(("name", "published"), [("npo", 0.1), ("altpo", 0.1), ("simnpo", 4.5)])
 def test_beta_is_the_published_one_unless_it_is_given(name: str, published: float) -> None:
     losses = [loss_and_gradient(equation(name, beta=beta))[0] for beta in (0.0, published, 2.5)]
     assert losses[0] == losses[1] != losses[2]

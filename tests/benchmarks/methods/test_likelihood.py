@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.methods.equations import equation_of
-from benchmarks.methods.example import Example
-from benchmarks.methods.likelihood import Likelihood, make_examples, reference_logprobs, sequence_logprobs
+from benchmarks.methods.example import KINDS, Example
+from benchmarks.methods.likelihood import Likelihood, reference_logprobs, sequence_logprobs
 from benchmarks.methods.params import EQUATIONS, BaselineParams
+from benchmarks.methods.texts import make_examples
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.prepare.passages import forget_passages
@@ -44,6 +45,7 @@ def drawn(*shapes: tuple[int, int, str]) -> list[Example]:
 
 
 RANDOM = drawn((17, 4, "forget"), (9, 0, "retain"), (23, 22, "forget"), (12, 1, "retain"))
+ALTERNATES = drawn((20, 4, "alternate"), (30, 22, "alternate"))  # of its forget texts
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,15 @@ def moved(tiny_model: Path) -> Student:
     return student
 
 
+def with_alternates(name: str, examples: Sequence[Example]) -> list[Example]:
+    """``examples``, with an alternate for each forget one, its own tokens backwards, where the equation of ``name`` asks."""
+    if name != "altpo":
+        return list(examples)
+    forget = [example for example in examples if example.kind == "forget"]
+    turned = [(e.input_ids[: e.start] + e.input_ids[e.start :][::-1], e.start) for e in forget]
+    return [*examples, *(Example(ids, start, "alternate") for ids, start in turned)]
+
+
 def started(name: str, examples: Sequence[Example], student: Student) -> Likelihood:
     """The objective of an equation that has looked at ``student`` as it was before training."""
     objective = Likelihood(examples, PARAMS.changed(objective=name), seed=0)
@@ -101,22 +112,24 @@ def started(name: str, examples: Sequence[Example], student: Student) -> Likelih
 @pytest.mark.parametrize("logit_chunk", [1, 7, 10_000])
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_gradient_is_that_of_the_dense_loss(name: str, logit_chunk: int, student: Student, moved: Student) -> None:
-    objective, equation = started(name, RANDOM, student), equation_of(PARAMS.changed(objective=name))
+    whole = [*RANDOM, *(ALTERNATES if name == "altpo" else [])]
+    objective, equation = started(name, whole, student), equation_of(PARAMS.changed(objective=name))
     runtime = RuntimeParams(micro_batch_tokens=30, logit_chunk=logit_chunk)
     losses = objective.accumulate(moved, range(len(RANDOM)), runtime)
     ours = gradients(moved)
-    tokens_S = torch.tensor([example.learnt for example in RANDOM])
-    forget_S = torch.tensor([example.kind == "forget" for example in RANDOM])
-    logprob_S = torch.stack([dense_logprob(moved, example) for example in RANDOM])
+    tokens_S = torch.tensor([example.learnt for example in whole])
+    kind_S = torch.tensor([KINDS.index(example.kind) for example in whole])
+    logprob_S = torch.stack([dense_logprob(moved, example) for example in whole])
     with torch.no_grad():
-        reference_S = torch.stack([dense_logprob(student, example) for example in RANDOM])
+        reference_S = torch.stack([dense_logprob(student, example) for example in whole])
     assert not torch.allclose(reference_S, logprob_S.detach(), rtol=1e-3)
-    loss = (equation.terms(logprob_S, tokens_S, forget_S, reference_S) * equation.shares(tokens_S, forget_S)).sum()
+    loss = (equation.terms(logprob_S, tokens_S, kind_S, reference_S) * equation.shares(tokens_S, kind_S)).sum()
     loss.backward()
     assert_same(ours, gradients(moved))
     nll = {
-        f"{kind}_nll": -float(logprob_S[chosen].detach().sum() / tokens_S[chosen].sum())
-        for kind, chosen in (("forget", forget_S), ("retain", ~forget_S))
+        f"{kind}_nll": -float(logprob_S[kind_S == number].detach().sum() / tokens_S[kind_S == number].sum())
+        for number, kind in enumerate(KINDS)
+        if (kind_S == number).any()
     }
     assert losses == pytest.approx({"loss": float(loss.detach()), **nll}, rel=1e-4)
 
@@ -124,7 +137,7 @@ def test_gradient_is_that_of_the_dense_loss(name: str, logit_chunk: int, student
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_micro_batches_do_not_change_a_step(name: str, examples: list[Example], student: Student, moved: Student) -> None:
     step = [*range(5), *range(len(examples) - 3, len(examples))]
-    objective = started(name, examples, student)
+    objective = started(name, with_alternates(name, examples), student)
     results = []
     for tokens in (1, 100, 10_000):
         losses = objective.accumulate(moved, step, RuntimeParams(micro_batch_tokens=tokens, logit_chunk=32))
@@ -160,6 +173,8 @@ def test_reference_is_the_students_own_and_left_out_for_retain(student: Student)
     reference = reference_logprobs(student, RANDOM, RuntimeParams(micro_batch_tokens=20, logit_chunk=5))
     own = sequence_logprobs(student, RANDOM, 64).tolist()
     assert reference == pytest.approx({0: own[0], 2: own[2]}, rel=1e-5)
+    beside = reference_logprobs(student, [*RANDOM, *ALTERNATES], RuntimeParams(micro_batch_tokens=20, logit_chunk=5))
+    assert beside.keys() == {0, 2, 4, 5}
     assert student.model.training
     assert all(weight.grad is None for weight in student.model.parameters())
 
@@ -179,7 +194,7 @@ def trained(tiny_model: Path, examples: list[Example]) -> Trained:
     found = {}
     for name in EQUATIONS:
         student = Student(tiny_model, "cpu")
-        found[name] = student, learn(student, examples, PARAMS.changed(objective=name))
+        found[name] = student, learn(student, with_alternates(name, examples), PARAMS.changed(objective=name))
     return found
 
 
@@ -191,10 +206,16 @@ def test_forget_text_becomes_less_likely(name: str, trained: Trained, examples: 
     assert [row["epoch"] for row in curve] == [0] * 3 + [1] * 3
     assert all(math.isfinite(value) for row in curve for value in row.values())
     keys = {"step", "epoch", "learning_rate", "grad_norm", "loss", "forget_nll"}
-    assert all(row.keys() == (keys if name == "gradient_ascent" else keys | {"retain_nll"}) for row in curve)
+    keys |= {"gradient_ascent": set(), "altpo": {"retain_nll", "alternate_nll"}}.get(name, {"retain_nll"})
+    assert all(row.keys() == keys for row in curve)
 
 
-@pytest.mark.parametrize("name", ["gradient_difference", "npo", "simnpo"])
+def test_alternates_become_likelier(trained: Trained) -> None:
+    _, curve = trained["altpo"]
+    assert curve[-1]["alternate_nll"] < curve[0]["alternate_nll"] - 0.1
+
+
+@pytest.mark.parametrize("name", ["gradient_difference", "npo", "altpo", "simnpo"])
 def test_the_retain_term_keeps_retain_text_likelier_than_ascent_does(
     name: str, trained: Trained, examples: list[Example]
 ) -> None:
@@ -281,6 +302,18 @@ def test_texts_stand_as_they_are_once_after_each_prompt() -> None:
     starts = [example.start if example.start > 1 else 0 for example in examples]
     found = [(e.kind, decoded(e.input_ids[:n]), decoded(e.input_ids[n:])) for e, n in zip(examples, starts, strict=True)]
     assert found == expected
+
+
+def test_alternates_stand_after_the_same_prompts_and_a_text_without_one_is_left_out() -> None:
+    params = BaselineParams(prompts=("", PROMPT), sentences_per_passage=99)
+    plain = make_examples(TOKENIZER, PASSAGES, params)
+    examples = make_examples(TOKENIZER, PASSAGES, params, ["He mills flour.", "", "A miller."])
+    (first, _, chat), retain = plain[:3], plain[3:]
+    assert examples[:-2] == [first, chat, *retain]
+    assert {example.kind for example in examples[-2:]} == {"alternate"}
+    others = [(decoded(e.input_ids[: e.start]), decoded(e.input_ids[e.start :])) for e in examples[-1:]]
+    assert others == [(question_prefix(TOKENIZER, "Who is Brennick?"), "A miller.")]
+    assert decoded(examples[-2].input_ids) == "He mills flour."
 
 
 @pytest.mark.parametrize(("size", "count"), [(1, 6), (2, 3), (4, 2), (99, 1)])

@@ -16,7 +16,7 @@ def test_defaults_when_nothing_is_given() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"objective": "ga"}, "baseline.objective is 'ga', but must be one of 'gradient_ascent'"),
+        ({"objective": "ga"}, "baseline.objective is 'ga', but must be one of 'altpo', 'gradient_ascent'"),
         ({"learning_rate": 0}, "baseline.learning_rate is 0, but must be above 0"),
         ({"beta": -1}, "baseline.beta is -1, but must be at least 0"),
         ({"retain_per_forget": 0}, "baseline.retain_per_forget is 0, but must be above 0"),

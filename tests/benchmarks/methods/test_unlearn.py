@@ -19,7 +19,7 @@ TARGETS = ("Orla Brennick", "Tobias Renwick")
 
 def prompt(base: Path, folder: Path) -> Curve:
     """The base told, in its own default words, that it does not know the targets."""
-    task = Task(base, TARGETS, [], base / "no shards", RuntimeParams(), 0)
+    task = Task(base, TARGETS, [], base / "no shards", base / "no alternates", RuntimeParams(), 0)
     return unlearn(MethodParams(prompting=PromptingParams()), task, folder)
 
 

@@ -20,6 +20,8 @@ PARAMS: dict[str, Any] = {
         "teacher_student": {"distill": TRAINED},
         "gradient_ascent": {"baseline": {"objective": "gradient_ascent", **TRAINED}},
         "npo": {"baseline": {"objective": "npo", **TRAINED}},
+        "altpo": {"baseline": {"objective": "altpo", "engine": "transformers", **TRAINED}},
+        "rmu": {"baseline": {"objective": "rmu", "layer": 0, **TRAINED}},
         "whp": {"teacher": {**TEACHER, "preset": "whp"}, "distill": {**TRAINED, "retain_weight": 0.0}},
         "prompting": {"prompting": {}},
         "prompt_distill": {
@@ -46,6 +48,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
         succeed("benchmarks.stages.held_out", "project")
         for method in ("teacher_student", "whp", "prompt_distill"):
             succeed("benchmarks.stages.teacher", "project", method)
+        succeed("benchmarks.stages.alternates", "project", "altpo")
         succeed("benchmarks.stages.criteria", "project", "base")
         for method in PARAMS["methods"]:
             succeed("benchmarks.stages.unlearn", "project", method, "--seed", "1")
@@ -67,7 +70,7 @@ def test_every_method_and_criterion_is_in_the_table(table: dict[str, Any]) -> No
     for method in table["methods"]:
         assert all(table["values"][method].values()), method
     assert table["left_out"] == {}
-    assert table["judge"]["asked"] == 7 * 4  # leak, quality and unavailable of one forget question, quality of one hard-retain
+    assert table["judge"]["asked"] == 9 * 4  # leak, quality and unavailable of one forget question, quality of one hard-retain
 
 
 def test_base_is_the_measure_of_the_gap(table: dict[str, Any]) -> None:
@@ -124,6 +127,18 @@ def test_method_without_its_shards_says_what_is_missing(finished: Path, monkeypa
     (finished / "teacher/away").rename(finished / "teacher/whp")
     assert result.exit_code == 2
     assert "teacher/whp" in result.output
+
+
+def test_alternates_are_for_a_method_that_prefers_them(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished.parents[2])
+    result = invoke("benchmarks.stages.alternates", "project", "whp")
+    assert result.exit_code == 2
+    assert "methods.whp has no section baseline, so it prefers nothing to its texts" in result.output
+    (finished / "alternates/altpo").rename(finished / "alternates/away")
+    result = invoke("benchmarks.stages.unlearn", "project", "altpo")
+    (finished / "alternates/away").rename(finished / "alternates/altpo")
+    assert result.exit_code == 2
+    assert "alternates/altpo/alternates.parquet is missing" in result.output
 
 
 def test_criteria_without_held_out_shards_stop_before_they_ask(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

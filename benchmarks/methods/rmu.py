@@ -1,0 +1,99 @@
+"""Representation misdirection (RMU): what a middle layer makes of the forget text is steered to one random direction.
+
+Li et al. (2024), "The WMDP Benchmark: Measuring and Reducing Malicious Use With Unlearning", section 4:
+
+    L = mean of ||h(x) - c u||^2 over forget tokens + alpha x mean of ||h(x) - h_0(x)||^2 over retain tokens
+
+h are the hidden states that leave ``baseline.layer``, h_0 those of the model before training, u a random unit vector of one
+direction in all (uniform in [0, 1), as the released code draws it), c ``baseline.steering``, alpha ``baseline.retain_weight``.
+Both squares are means over the width, as in the released code, and over each sequence's learnt tokens first.
+
+What drives it: the layers above read nothing in the forget text that they know. No probability is in the loss, so what is said
+in its place is whatever those layers make of noise.
+Known failure: c and alpha belong to one model and layer. Where c is near the size of the activations nothing is forgotten, and
+where the retain texts are near the forget texts both are pulled at once.
+
+As released, the down projections of the MLPs of the layer and of the two below it are trained, and nothing else.
+
+Shapes: B sequences of a micro-batch, T learnt tokens of it, D width.
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+from benchmarks.methods.example import Example
+from benchmarks.methods.objective import TextObjective
+from benchmarks.methods.params import BaselineParams
+from pipeline.core.batching import batches, padded
+from pipeline.core.errors import InputError
+from pipeline.core.runtime import RuntimeParams
+from pipeline.train.student import Student
+
+_TRAINED_LAYERS = 3
+
+
+class Misdirection(TextObjective):
+    """Steers what ``params.layer`` makes of the forget ``examples``. Its methods: see Objective.
+
+    Losses: loss, and forget_distance and retain_distance, the two means.
+    """
+
+    def __init__(self, examples: Sequence[Example], params: BaselineParams, seed: int) -> None:
+        super().__init__(examples, params, params.retain_weight, seed)
+        self._frozen: dict[int, torch.Tensor] = {}  # of a retain example, h_0 [T, D]
+        self._direction_D = torch.empty(0)
+
+    def start(self, student: Student, runtime: RuntimeParams) -> None:
+        """See Objective.start. The retain texts are read once as the student is, so that no second model is needed."""
+        super().start(student, runtime)
+        self._freeze(student)
+        retain = self.of_kind("retain") if self._retain_weight > 0 else []
+        for batch in batches([len(self._examples[index].input_ids) for index in retain], runtime.micro_batch_tokens):
+            chosen = [retain[index] for index in batch]
+            with torch.no_grad():
+                hidden_TD = self._hidden(student, chosen)
+            counts = [self._examples[index].learnt for index in chosen]
+            self._frozen.update(zip(chosen, hidden_TD.split(counts), strict=True))
+        width = student.model.config.get_text_config().hidden_size
+        direction_D = torch.rand(width, generator=torch.Generator().manual_seed(self._seed))
+        self._direction_D = (self._params.steering * direction_D / direction_D.norm()).to(student.device)
+
+    def accumulate(self, student: Student, step: Sequence[int], runtime: RuntimeParams) -> dict[str, float]:
+        of_kind = {kind: [index for index in step if self._examples[index].kind == kind] for kind in ("forget", "retain")}
+        factor = {"forget": self._params.forget_weight, "retain": self._retain_weight}
+        distances = dict.fromkeys(of_kind, 0.0)
+        for kind, chosen in of_kind.items():
+            for batch in batches([len(self._examples[index].input_ids) for index in chosen], runtime.micro_batch_tokens):
+                part = [chosen[place] for place in batch]
+                counts = torch.tensor([self._examples[index].learnt for index in part])
+                hidden_TD = self._hidden(student, part)
+                wanted_TD = torch.cat([self._frozen[index] for index in part]) if kind == "retain" else self._direction_D
+                share_T = torch.repeat_interleave(1 / (len(chosen) * counts), counts).to(student.device)
+                distance = ((hidden_TD.float() - wanted_TD).square().mean(dim=1) * share_T).sum()
+                (factor[kind] * distance).backward()
+                distances[kind] += float(distance.detach())
+        losses = {f"{kind}_distance": distances[kind] for kind, chosen in of_kind.items() if chosen}
+        return {"loss": sum(factor[kind] * distances[kind] for kind in of_kind), **losses}
+
+    def _freeze(self, student: Student) -> None:
+        layer, layers = self._params.layer, student.model.config.get_text_config().num_hidden_layers
+        if layer >= layers - 1:
+            raise InputError(f"baseline.layer is {layer}, but the model has {layers} layers; take one from 0 to {layers - 2}.")
+        trained = [f"layers.{one}.mlp.down_proj.weight" for one in range(max(layer - _TRAINED_LAYERS + 1, 0), layer + 1)]
+        found = 0
+        for name, weight in student.model.named_parameters():
+            weight.requires_grad_(name.endswith(tuple(trained)))
+            found += weight.requires_grad
+        if found != len(trained):
+            raise InputError(f"rmu trains {trained[0]} to {trained[-1]}, and the model has not all of them; leave it out.")
+
+    def _hidden(self, student: Student, indices: Sequence[int]) -> torch.Tensor:
+        """What leaves the layer at the learnt tokens of the examples, [T, D]."""
+        examples = [self._examples[index] for index in indices]
+        ids_BL, mask_BL = padded([example.input_ids for example in examples], student.device)
+        with torch.autocast(student.device, dtype=torch.bfloat16, enabled=student.device == "cuda"):
+            body = getattr(student.model, student.model.base_model_prefix)
+            states = body(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False, output_hidden_states=True).hidden_states
+        hidden_BLD = states[self._params.layer + 1]  # the first are the embeddings
+        return torch.cat([row[one.start : len(one.input_ids)] for row, one in zip(hidden_BLD, examples, strict=True)])
