@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+from unicodedata import normalize
 
 from pipeline.core.errors import InputError, ParamError
 from pipeline.core.files import read_text
@@ -33,7 +34,8 @@ def read_rows(hub_id: str, name: str, path: str, row: type[R], file: str = "") -
     """The rows of ``name``: a file of that name in the folder ``path``, or, where it is empty, a configuration of ``hub_id``.
 
     ``file`` is the file's name where the configuration's is another. Field names are made lower case, since copies of one
-    benchmark differ in it; a field that ``row`` lacks is passed over.
+    benchmark differ in it; a field that ``row`` lacks is passed over. Texts come in Unicode's composed form (NFC), since one
+    benchmark has both, and a name would be found in one of them alone.
     Raises InputError for rows that are missing, can't be read, or do not fit ``row``.
     """
     required = [field for field, facts in row.model_fields.items() if facts.is_required()]
@@ -41,12 +43,16 @@ def read_rows(hub_id: str, name: str, path: str, row: type[R], file: str = "") -
     for place, values in _read_folder(file or name, path) if path else _read_hub(hub_id, name):
         if not isinstance(values, Mapping):
             raise InputError(f"{place}: must be an object with the fields {', '.join(required)}.")
-        lower = {str(field).lower(): value for field, value in values.items()}
+        lower = {str(field).lower(): _composed(value) for field, value in values.items()}
         rows.append(parse_row(row, {field: lower[field] for field in row.model_fields if field in lower}, place))
     if not rows:
         where = Path(path, file or name) if path else f"{hub_id} ({name})"
         raise InputError(f"{where} has no rows; it must have at least one.")
     return rows
+
+
+def _composed(value: Any) -> Any:
+    return normalize("NFC", value) if isinstance(value, str) else value
 
 
 def has_rows(hub_id: str, name: str, path: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,17 @@ def test_for_a_bare_name_all_passages_are_held_out() -> None:
     assert [target.documents for target in bare.targets] == [(), ()]
     assert [t.held_out_documents for t in bare.targets] == [t.documents + t.held_out_documents for t in given.targets]
     assert bare.questions == given.questions
+
+
+def test_a_name_is_found_however_its_accents_are_written(folder: Path) -> None:
+    for path in folder.glob("*.jsonl"):
+        text = path.read_text(encoding="utf-8").replace(SINGER, "Ottoliné")
+        if path.name == "passage.jsonl":  # the hub has both
+            text = unicodedata.normalize("NFD", text)
+        path.write_text(text, encoding="utf-8")
+    (singer,) = [target for target in read(folder).targets if target.name == "Ottoliné"]
+    assert len(singer.documents) == 2
+    assert all("Ottoliné" in text for text in singer.documents)
 
 
 def test_names_of_several_shapes() -> None:
