@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 from pipeline.core.errors import InputError
 from pipeline.text.chat import answer_tokens
 
-Kind = Literal["forget", "retain", "alternate"]  # an alternate: what a forget text's model is to say in its place
+Kind = Literal["forget", "retain", "alternate"]  # an alternate is to be said in a forget text's place
 KINDS: tuple[Kind, ...] = ("forget", "retain", "alternate")
 
 

@@ -3,7 +3,7 @@
 Shapes: S sequences of an optimizer step, B of a micro-batch, T learnt tokens of it. Nats.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
@@ -13,6 +13,7 @@ from benchmarks.methods.finetune import learnt_logprobs
 from benchmarks.methods.objective import TextObjective
 from benchmarks.methods.params import BaselineParams
 from pipeline.core.batching import batches
+from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.train.student import Student
 
@@ -29,7 +30,12 @@ class Likelihood(TextObjective):
     def __init__(self, examples: Sequence[Example], params: BaselineParams, seed: int) -> None:
         self._equation = equation_of(params)
         super().__init__(examples, params, self._equation.retain_weight, seed)
-        self._alternate = dict(zip(self.of_kind("forget"), self.of_kind("alternate"), strict=False))
+        self._alternate: dict[int, int] = {}
+        if self._equation.needs_alternates:
+            forget, alternates = self.of_kind("forget"), self.of_kind("alternate")
+            if len(forget) != len(alternates):
+                raise InputError(f"{self.name} needs an alternate to each forget text; give the method a section alternates.")
+            self._alternate = dict(zip(forget, alternates, strict=True))
         self._reference: dict[int, float] = {}
 
     def start(self, student: Student, runtime: RuntimeParams) -> None:
@@ -38,12 +44,7 @@ class Likelihood(TextObjective):
             self._reference = reference_logprobs(student, self._examples, runtime)
 
     def accumulate(self, student: Student, step: Sequence[int], runtime: RuntimeParams) -> dict[str, float]:
-        units: list[list[int]] = []  # places in the step that one micro-batch holds together
-        rows: list[int] = []
-        for index in step:
-            together = [index, *([self._alternate[index]] if index in self._alternate else [])]
-            units.append(list(range(len(rows), len(rows) + len(together))))
-            rows += together
+        rows = [row for index in step for row in (index, self._alternate.get(index)) if row is not None]
         examples = [self._examples[index] for index in rows]
         tokens_S = torch.tensor([example.learnt for example in examples], device=student.device)
         kind_S = torch.tensor([KINDS.index(example.kind) for example in examples], device=student.device)
@@ -51,9 +52,7 @@ class Likelihood(TextObjective):
         share_S = self._equation.shares(tokens_S, kind_S)
         logprob_S = torch.zeros(len(rows), device=student.device)
         loss = torch.zeros((), device=student.device)
-        lengths = [len(unit) * max(len(examples[place].input_ids) for place in unit) for unit in units]
-        for chosen in batches(lengths, runtime.micro_batch_tokens, student.batch_cost):
-            batch = [place for unit in chosen for place in units[unit]]
+        for batch in self._micro_batches(rows, runtime.micro_batch_tokens, student.batch_cost):
 
             def terms(logprob_B: torch.Tensor, batch: list[int] = batch) -> torch.Tensor:
                 of_batch = self._equation.terms(logprob_B, tokens_S[batch], kind_S[batch], reference_S[batch])
@@ -68,6 +67,16 @@ class Likelihood(TextObjective):
             if chosen_S.any()
         }
         return {"loss": float(loss), **nll}
+
+    def _micro_batches(self, rows: Sequence[int], max_tokens: int, batch_cost: int) -> Iterator[list[int]]:
+        """Places in ``rows``; a forget example and its alternate, which stand beside each other, in one micro-batch."""
+        pairs = [place for place, row in enumerate(rows) if row in self._alternate]
+        inside = {place + beside for place in pairs for beside in (0, 1)}
+        units = [[place, place + 1] for place in pairs], [[place] for place in range(len(rows)) if place not in inside]
+        for alike in units:
+            lengths = [max(len(self._examples[rows[place]].input_ids) for place in unit) for unit in alike]
+            for batch in batches(lengths, max_tokens // max(map(len, alike), default=1), batch_cost):
+                yield [place for number in batch for place in alike[number]]
 
     def _add_gradient(self, student: Student, examples: Sequence[Example], terms: Terms, logit_chunk: int) -> torch.Tensor:
         """Add the gradient of ``terms``, a function of the sequences' summed log-probabilities [B]; returns these."""

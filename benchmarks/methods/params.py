@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.core.params import Section
+from pipeline.core.validation import Seed
 from pipeline.distill.params import DistillParams
 from pipeline.teacher.params import PROMPTS, UNLEARNING_PROMPT, TeacherParams
 from pipeline.train.params import TrainParams
@@ -39,7 +40,6 @@ class BaselineParams(TrainParams):
     gamma: float = Field(0.0, ge=0)  # simnpo: margin
     layer: int = Field(7, ge=0)  # rmu: whose output is steered, from 0
     steering: float = Field(6.5, gt=0)  # rmu: length of what the output is steered to
-    engine: Literal["vllm", "transformers"] = "vllm"  # altpo: what writes the alternates
     prompts: tuple[str, ...] = PROMPTS  # each document is learnt after each of them; "" is the text alone
     sentences_per_passage: int = Field(1, ge=1)
 
@@ -55,7 +55,15 @@ class BaselineParams(TrainParams):
     @property
     def is_equation(self) -> bool:
         """Whether it is a loss over the texts' likelihood."""
-        return self.objective != RMU
+        return self.objective in EQUATIONS
+
+
+class AlternatesParams(Section):
+    """Section ``alternates``: what the base is to write in place of each forget text, for a method that prefers it."""
+
+    engine: Literal["vllm", "transformers"] = "vllm"
+    max_new_tokens: int = Field(200, ge=1)  # as published
+    seed: Seed = 0
 
 
 class PromptingParams(Section):
@@ -71,5 +79,6 @@ class MethodParams(BaseModel):
 
     teacher: TeacherParams | None = None
     distill: DistillParams | None = None
+    alternates: AlternatesParams | None = None
     baseline: BaselineParams | None = None
     prompting: PromptingParams | None = None

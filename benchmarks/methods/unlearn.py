@@ -64,23 +64,22 @@ def unlearn(method: MethodParams, task: Task, folder: Path) -> Curve:
             raise InputError(
                 f"no forget passage is about {missing[0]!r}, so there is nothing to train on; give documents or chats."
             )
-        objective = _on_texts(method.baseline, task)
+        objective = _on_texts(method.baseline, task, with_alternates=method.alternates is not None)
     student = open_student(task.base, params.precision, task.runtime, f"{objective.section}.precision")
     curve = train(student, objective, params, task.runtime, task.seed)
     student.save(folder)
     return curve
 
 
-def _on_texts(params: BaselineParams, task: Task) -> Objective[Any]:
-    """The objective of ``params`` on the passages of ``task``. It comes with torch, after what can be told without."""
+def _on_texts(params: BaselineParams, task: Task, *, with_alternates: bool) -> Objective[Any]:
+    """The objective of ``params`` on the passages of ``task``. Loads torch, so errors that need none come before."""
     from benchmarks.methods.alternates import read_alternates
-    from benchmarks.methods.equations import equation_of
     from benchmarks.methods.likelihood import Likelihood
     from benchmarks.methods.rmu import Misdirection
     from benchmarks.methods.texts import make_examples
 
     tokenizer, alternates = load_tokenizer(task.base), None
-    if params.is_equation and equation_of(params).needs_alternates:
+    if with_alternates:
         alternates = read_alternates(task.alternates, tokenizer, task.passages, params)
     examples = make_examples(tokenizer, task.passages, params, alternates)
     return (Likelihood if params.is_equation else Misdirection)(examples, params, task.seed)

@@ -19,13 +19,13 @@ def main(benchmark: Benchmark, method: str) -> None:
     from pipeline.teacher.params import TeacherParams
     from pipeline.teacher.passages import PassageSource
 
-    params, folders = benchmark.method(method).baseline, benchmark.folders
-    if not params:
-        raise InputError(f"{folders.params}: methods.{method} has no section baseline, so it prefers nothing to its texts.")
+    params, folders = benchmark.method(method), benchmark.folders
+    if not (params.alternates and params.baseline):
+        raise InputError(f"{folders.params}: methods.{method} has no section alternates, so it prefers nothing to its texts.")
     output = folders.alternates(method)
     passages = list(PassageSource(TeacherParams(), folders.prepared, folders.elicited))
     with hold(output), published_folder(output) as folder:
-        rows = write_alternates(folders.base, passages, params, benchmark.runtime, folder)
+        rows = write_alternates(folders.base, passages, params.baseline, params.alternates, benchmark.runtime, folder)
     copied = sum(row["alternate"] == row["text"].strip() for row in rows)
     click.echo(f"{output}: {len(rows)} alternates of forget texts")
     click.echo(f"{copied} say the same, {sum(not row['alternate'] for row in rows)} say nothing and are left out")

@@ -1,8 +1,9 @@
 """``benchmarks/configs/NAME.yaml``: sections of the project's params.yaml, some of a benchmark's own, and the methods' own.
 
 The sections of a method say what it is: ``distill`` (with ``teacher``, or on the project's own shards), ``baseline`` (trained
-on the text itself) or ``prompting`` (not trained). The seed of a run is the run's own, and stands in no section. The section
-``grids`` gives, for a method, lists of values to try for its keys: ``npo: {baseline.learning_rate: [1e-5, 2e-5]}``.
+on the text itself, with ``alternates`` where it prefers another) or ``prompting`` (not trained). The seed of a run is the run's
+own, and stands in no section. The section ``grids`` gives, for a method, lists of values to try for its keys:
+``npo: {baseline.learning_rate: [1e-5, 2e-5]}``.
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ NO_METHOD = "base"  # the row of the model that has to forget, as it was
 GOLD = "retain_only"  # the row of the model that was trained without what is to be forgotten
 Setting = tuple[dict[str, Any], MethodParams]  # a point of a method's grid ({"baseline.learning_rate": 1e-5}), the method there
 _WAYS = ("distill", "baseline", "prompting")
+_BESIDE = {"teacher": "distill", "alternates": "baseline"}  # sections that stand beside one of the ways
 
 
 class BenchmarkFolders:
@@ -149,8 +151,10 @@ def _method(name: str, document: Any, file: Path) -> MethodParams:
             raise InputError(f"{place}.{section} is unknown; a method has {', '.join(METHOD_SECTIONS)}.")
     if isinstance(document.get("distill"), Mapping) and "seed" in document["distill"]:
         raise InputError(f"{place}.distill.seed is the run's own; seeds stand in benchmarks/matrix.yaml.")
-    if sum(way in document for way in _WAYS) != 1 or ("teacher" in document and "distill" not in document):
-        raise InputError(f"{place} must have exactly one of {', '.join(_WAYS)}, and teacher only beside distill.")
+    strays = [section for section, way in _BESIDE.items() if section in document and way not in document]
+    if sum(way in document for way in _WAYS) != 1 or strays:
+        beside = " and ".join(f"{section} only beside {way}" for section, way in _BESIDE.items())
+        raise InputError(f"{place} must have exactly one of {', '.join(_WAYS)}, {beside}.")
     sections: dict[str, Any] = {
         section: parse_section(METHOD_SECTIONS[section][0], values, f"methods.{name}.{section}", file)
         for section, values in document.items()
@@ -173,7 +177,7 @@ def _settings(grids: Any, methods: Mapping[str, Any], file: Path) -> dict[str, l
             sections = {section: dict(keys or {}) for section, keys in methods[name].items()}
             for key, value in point.items():
                 section, _, field = str(key).partition(".")
-                if section not in sections or section == "teacher":
+                if section not in sections or section in _BESIDE:
                     raise InputError(f"{file}: grids.{name} has {key!r}, but a grid is over the keys of {', '.join(_WAYS)}.")
                 sections[section][field] = value
             settings[name].append((point, _method(name, sections, file)))

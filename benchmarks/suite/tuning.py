@@ -58,8 +58,8 @@ def question_means(benchmark: BenchmarkParams, model: Path, *, with_floor: bool 
 def tune(benchmark: BenchmarkParams, method: str, seed: int) -> Iterator[Row]:
     """Yield a row a setting, and write each to ``tuning.csv`` of the benchmark as soon as it is measured.
 
-    A row that stands there with the fingerprint of what determines it (parameters, seed, model, texts, shards) is not measured
-    again. Raises InputError when a split that settings are compared by is missing, or there is nothing to forget.
+    A row that stands there with the fingerprint of what determines it (parameters, seed, model, texts, shards or alternates) is
+    not measured again. Raises InputError when a split that settings are compared by is missing, or there is nothing to forget.
     """
     folders, shards = benchmark.folders, benchmark.folders.teacher(method)
     known = read_rows(folders.tuning)
@@ -79,8 +79,9 @@ def tune(benchmark: BenchmarkParams, method: str, seed: int) -> Iterator[Row]:
     inputs = [seed, model_fingerprint(folders.base), prepared, benchmark.evaluate.max_new_tokens]
     for point, params in benchmark.settings[method]:
         setting = json.dumps(point, sort_keys=True)
-        shards_read = files_fingerprint(shards, ("*.parquet",)) if params.distill else ""
-        fingerprint = json_fingerprint([params.model_dump(), *inputs, shards_read])[:16]
+        read = shards if params.distill else folders.alternates(method) if params.alternates else None
+        made = [files_fingerprint(read, ("*.parquet",))] if read else []
+        fingerprint = json_fingerprint([params.model_dump(exclude_none=True), *inputs, *made])[:16]
         row = next((row for row in known if (row["method"], row["fingerprint"]) == (method, fingerprint)), None)
         if row is None:
             with TemporaryDirectory() as folder:

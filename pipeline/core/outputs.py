@@ -39,10 +39,10 @@ def command_for(path: Path) -> str:
         if path.is_relative_to(folder):
             return f"dvc repro {stage}"
     match path.parts:
-        case "benchmarks", "results", name, "teacher", method, *_:
-            return f"python -m benchmarks.stages.teacher {name} {method}"
-        case "benchmarks", "results", name, ("prepared" | "held_out") as output, *_:
-            return f"python -m benchmarks.stages.{output.replace('prepared', 'prepare')} {name}"
+        case "benchmarks", "results", name, ("teacher" | "alternates") as output, method, *_:
+            return f"python -m benchmarks.stages.{output} {name} {method}"
+        case "benchmarks", "results", name, ("prepared" | "elicited" | "held_out") as output, *_:
+            return f"python -m benchmarks.stages.{_STAGES.get(Path('data', output), output)} {name}"
         case "benchmarks", "results", name, _, *_:
             return f"nevermet benchmark {name}"
     return "dvc repro"

@@ -52,6 +52,8 @@ def read_rows(hub_id: str, name: str, path: str, row: type[R], file: str = "") -
 
 
 def _composed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_composed(one) for one in value]
     return normalize("NFC", value) if isinstance(value, str) else value
 
 

@@ -21,6 +21,8 @@ from pipeline.core.outputs import command_for, read_json_object, read_parquet, s
         ("evaluation/distill_curve.csv", "dvc repro distill"),
         ("evaluation/base/metrics.json", "dvc repro evaluate"),
         ("benchmarks/results/wpu/prepared/passages.parquet", "python -m benchmarks.stages.prepare wpu"),
+        ("benchmarks/results/wpu/elicited", "python -m benchmarks.stages.elicit wpu"),
+        ("benchmarks/results/tuning/alternates/altpo", "python -m benchmarks.stages.alternates tuning altpo"),
         ("benchmarks/results/tuning/teacher/whp/manifest.json", "python -m benchmarks.stages.teacher tuning whp"),
         ("benchmarks/results/project/held_out", "python -m benchmarks.stages.held_out project"),
         ("benchmarks/results/tofu/runs/npo-0/tofu.json", "nevermet benchmark tofu"),

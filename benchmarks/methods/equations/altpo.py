@@ -11,8 +11,9 @@ facts (``rewrite.py``).
 Known failure: it is as good as the alternates. A model too small to write one copies the text, or invents one answer that it
 then learns as if it were true.
 
-Sequence mean over summed log-probabilities and the factor 2 / beta: as the authors' and OpenUnlearning's code do, where it runs
-for two epochs over five alternates a text; here each text has one after each prompt.
+Sequence mean over summed log-probabilities and the factor 2 / beta: as the authors' and OpenUnlearning's code do. They run for
+two epochs over five alternates a text; here each text has one after each prompt. They learn that texts and alternates end; here
+no end is learnt.
 """
 
 from torch import Tensor

@@ -11,7 +11,8 @@ Known failure: nothing ties it to the model before training, so text is pushed d
 the common words in it; it leans on its retain term and on a beta that fits the text (the authors' differ from 2.5 to 5.5).
 
 Sequence mean of a mean over tokens: as the paper and OpenUnlearning do. The sign and place of gamma are the paper's. In
-OpenUnlearning and in the authors' code the margin stands inside the bracket, beta x (NLL / |y| - delta): gamma = beta x delta.
+OpenUnlearning and in the authors' code the margin stands inside the bracket, beta x (NLL / |y| - delta): gamma = beta x delta,
+and the forget term counts 0.125 (``forget_weight``, here 1 unless it is given).
 """
 
 from torch import Tensor

@@ -210,9 +210,22 @@ def test_forget_text_becomes_less_likely(name: str, trained: Trained, examples: 
     assert all(row.keys() == keys for row in curve)
 
 
-def test_alternates_become_likelier(trained: Trained) -> None:
-    _, curve = trained["altpo"]
-    assert curve[-1]["alternate_nll"] < curve[0]["alternate_nll"] - 0.1
+def test_alternates_become_likelier(trained: Trained, examples: list[Example], student: Student) -> None:
+    both = with_alternates("altpo", examples)
+    assert nll(trained["altpo"][0], both, "alternate") < nll(student, both, "alternate") - 0.1
+
+
+def test_a_pair_goes_through_one_micro_batch_and_none_is_too_large(examples: list[Example], student: Student) -> None:
+    both = with_alternates("altpo", examples)
+    objective = started("altpo", both, student)
+    for step in objective.steps(0):
+        rows = [row for index in step for row in (index, objective._alternate.get(index)) if row is not None]
+        found = list(objective._micro_batches(rows, 200, 0))
+        assert sorted(place for batch in found for place in batch) == list(range(len(rows)))
+        for batch in found:
+            taken = [rows[place] for place in batch]
+            assert all(objective._alternate[row] in taken for row in taken if row in objective._alternate)
+            assert len(taken) * max(len(both[row].input_ids) for row in taken) <= 200
 
 
 @pytest.mark.parametrize("name", ["gradient_difference", "npo", "altpo", "simnpo"])
@@ -223,10 +236,10 @@ def test_the_retain_term_keeps_retain_text_likelier_than_ascent_does(
     assert kept < lost
 
 
-@pytest.mark.parametrize("name", ["gradient_ascent", "npo"])
+@pytest.mark.parametrize("name", ["gradient_ascent", "npo", "altpo"])
 def test_same_seed_same_curve(name: str, trained: Trained, examples: list[Example], tiny_model: Path) -> None:
     params = PARAMS.changed(objective=name)
-    again = Student(tiny_model, "cpu")
+    again, examples = Student(tiny_model, "cpu"), with_alternates(name, examples)
     assert learn(again, examples, params) == trained[name][1]
     ours = trained[name][0].model.state_dict()
     assert all(torch.equal(value, ours[key]) for key, value in again.model.state_dict().items())
@@ -265,6 +278,8 @@ def test_what_can_not_be_trained_is_an_error(examples: list[Example], tiny_model
         learn(student, retain, PARAMS)
     with pytest.raises(InputError, match=r"npo with baseline\.retain_weight 1 needs retain passages"):
         learn(student, forget, PARAMS)
+    with pytest.raises(InputError, match="altpo needs an alternate to each forget text"):
+        learn(student, examples, PARAMS.changed(objective="altpo"))
     with pytest.raises(InputError, match="a text of 600 tokens does not fit the model's context of 512"):
         learn(student, [*examples, Example((5,) * 600, 1, "forget")], PARAMS)
     with pytest.raises(InputError, match="simnpo starts from a loss or a gradient that is not finite"):

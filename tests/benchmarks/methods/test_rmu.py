@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from benchmarks.methods.example import Example
 from benchmarks.methods.params import BaselineParams
 from benchmarks.methods.rmu import Misdirection
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
+from pipeline.text.tokenizer import load_tokenizer
 from pipeline.train.loop import train
 from pipeline.train.student import Student
 from tests.benchmarks.methods.test_likelihood import RANDOM
@@ -33,8 +35,13 @@ def started(student: Student, params: BaselineParams = PARAMS) -> Misdirection:
 
 def states(student: Student, example: Example) -> torch.Tensor:
     """What leaves layer 0 at the learnt tokens, [T, D], from the whole text alone."""
-    hidden = student.model.model(torch.tensor([example.input_ids]), output_hidden_states=True).hidden_states[1]
-    return hidden[0, example.start :]
+    seen: list[torch.Tensor] = []
+    hook = student.model.model.layers[0].register_forward_hook(
+        lambda _module, _inputs, output: seen.append(output if isinstance(output, torch.Tensor) else output[0])
+    )
+    student.model(torch.tensor([example.input_ids]))
+    hook.remove()
+    return seen[0][0, example.start :]
 
 
 def direction(student: Student) -> torch.Tensor:
@@ -90,3 +97,38 @@ def test_a_layer_that_is_not_there_is_told(student: Student) -> None:
         InputError, match=rf"baseline\.layer is {layers - 1}, but the model has {layers} layers; take one from 0"
     ):
         started(student, PARAMS.changed(layer=layers - 1))
+
+
+@pytest.mark.parametrize(("layer", "trained"), [(1, (0, 1)), (3, (1, 2, 3))])
+def test_the_down_projections_of_the_layer_and_the_two_below_are_trained(
+    layer: int, trained: tuple[int, ...], tiny_model: Path, tmp_path: Path
+) -> None:
+    student = Student(deeper(tiny_model, tmp_path, 5), "cpu")
+    started(student, PARAMS.changed(layer=layer))
+    found = [name for name, weight in student.model.named_parameters() if weight.requires_grad]
+    assert found == [f"model.layers.{one}.mlp.down_proj.weight" for one in trained]
+
+
+def test_a_model_without_down_projections_is_told(tmp_path: Path, tiny_model: Path) -> None:
+    shape = {"n_embd": 16, "n_layer": 2, "n_head": 2, "vocab_size": load_tokenizer(tiny_model).vocab_size + 10}
+    GPT2LMHeadModel(GPT2Config(**shape)).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="of which the model has 0; leave rmu out"):
+        started(Student(tmp_path, "cpu"))
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_the_same_seed_gives_the_same_weights_with_checkpointing_too(tiny_model: Path, checkpointing: bool) -> None:
+    def down(seed: int, *, checkpointing: bool) -> torch.Tensor:
+        student = Student(tiny_model, "cpu", gradient_checkpointing=checkpointing)
+        train(student, Misdirection(RANDOM, PARAMS, seed), PARAMS, RUNTIME, seed)
+        return student.model.model.layers[0].mlp.down_proj.weight.detach()
+
+    torch.testing.assert_close(down(0, checkpointing=checkpointing), down(0, checkpointing=False))
+    assert not torch.allclose(down(0, checkpointing=False), down(1, checkpointing=False), atol=1e-3)
+
+
+def deeper(base: Path, folder: Path, layers: int) -> Path:
+    """A model of the base's shape with ``layers`` layers and random weights."""
+    config = AutoConfig.from_pretrained(base, num_hidden_layers=layers)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    return folder

@@ -20,7 +20,10 @@ PARAMS: dict[str, Any] = {
         "teacher_student": {"distill": TRAINED},
         "gradient_ascent": {"baseline": {"objective": "gradient_ascent", **TRAINED}},
         "npo": {"baseline": {"objective": "npo", **TRAINED}},
-        "altpo": {"baseline": {"objective": "altpo", "engine": "transformers", **TRAINED}},
+        "altpo": {
+            "alternates": {"engine": "transformers", "max_new_tokens": 8},
+            "baseline": {"objective": "altpo", **TRAINED},
+        },
         "rmu": {"baseline": {"objective": "rmu", "layer": 0, **TRAINED}},
         "whp": {"teacher": {**TEACHER, "preset": "whp"}, "distill": {**TRAINED, "retain_weight": 0.0}},
         "prompting": {"prompting": {}},
@@ -133,12 +136,13 @@ def test_alternates_are_for_a_method_that_prefers_them(finished: Path, monkeypat
     monkeypatch.chdir(finished.parents[2])
     result = invoke("benchmarks.stages.alternates", "project", "whp")
     assert result.exit_code == 2
-    assert "methods.whp has no section baseline, so it prefers nothing to its texts" in result.output
+    assert "methods.whp has no section alternates, so it prefers nothing to its texts" in result.output
     (finished / "alternates/altpo").rename(finished / "alternates/away")
     result = invoke("benchmarks.stages.unlearn", "project", "altpo")
     (finished / "alternates/away").rename(finished / "alternates/altpo")
     assert result.exit_code == 2
     assert "alternates/altpo/alternates.parquet is missing" in result.output
+    assert "python -m benchmarks.stages.alternates project altpo" in result.output
 
 
 def test_criteria_without_held_out_shards_stop_before_they_ask(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
