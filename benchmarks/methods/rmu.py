@@ -12,8 +12,8 @@ default (c = 2 and all weights there; c = 6.5 and alpha = 1200 in the paper's ru
 
 What drives it: the layers above read nothing in the forget text that they know. No probability is in the loss, so what is said
 in its place is whatever those layers make of noise.
-Known failure: c and alpha belong to one model and layer. Where c is near the size of the activations nothing is forgotten, and
-where the retain texts are near the forget texts both are pulled at once.
+Known failure: c and alpha belong to one model and layer. How far c has to be from the size of the activations is found by
+trial, and where the retain texts are near the forget texts both are pulled at once.
 
 Shapes: B sequences of a micro-batch, L tokens, T learnt tokens of it, D width.
 """
