@@ -13,7 +13,6 @@ from benchmarks.methods.finetune import learnt_logprobs
 from benchmarks.methods.objective import TextObjective
 from benchmarks.methods.params import BaselineParams
 from pipeline.core.batching import batches
-from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.train.student import Student
 
@@ -29,13 +28,9 @@ class Likelihood(TextObjective):
 
     def __init__(self, examples: Sequence[Example], params: BaselineParams, seed: int) -> None:
         self._equation = equation_of(params)
-        super().__init__(examples, params, self._equation.retain_weight, seed)
-        self._alternate: dict[int, int] = {}
-        if self._equation.needs_alternates:
-            forget, alternates = self.of_kind("forget"), self.of_kind("alternate")
-            if len(forget) != len(alternates):
-                raise InputError(f"{self.name} needs an alternate to each forget text; give the method a section alternates.")
-            self._alternate = dict(zip(forget, alternates, strict=True))
+        prefers = self._equation.needs_alternates
+        super().__init__(examples, params, self._equation.retain_weight, seed, alternates=prefers)
+        self._alternate = dict(zip(self.of_kind("forget"), self.of_kind("alternate"), strict=True)) if prefers else {}
         self._reference: dict[int, float] = {}
 
     def start(self, student: Student, runtime: RuntimeParams) -> None:

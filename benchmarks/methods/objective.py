@@ -12,13 +12,23 @@ from pipeline.train.student import Student
 
 
 class TextObjective:
-    """``examples`` in steps, whose items are indices into them. ``accumulate`` is the heirs' own; see Objective."""
+    """``examples`` in steps, whose items are indices into them. ``accumulate`` is the heirs' own; see Objective.
+
+    ``alternates``: each forget example has another of the kind alternate, which is preferred to it.
+    """
 
     section = "baseline"
 
-    def __init__(self, examples: Sequence[Example], params: BaselineParams, retain_weight: float, seed: int) -> None:
+    def __init__(
+        self, examples: Sequence[Example], params: BaselineParams, retain_weight: float, seed: int, *, alternates: bool = False
+    ) -> None:
         self.name = params.objective
         self._examples, self._params, self._seed, self._retain_weight = examples, params, seed, retain_weight
+        found = len(self.of_kind("alternate"))
+        if alternates and found != len(self.of_kind("forget")):
+            raise InputError(f"{self.name} needs an alternate to each forget text; give the method a section alternates.")
+        if found and not alternates:
+            raise InputError(f"{self.name} prefers nothing to the forget texts; take the section alternates out of the method.")
 
     def start(self, student: Student, runtime: RuntimeParams) -> None:
         """See Objective.start."""

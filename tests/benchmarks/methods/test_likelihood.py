@@ -280,6 +280,8 @@ def test_what_can_not_be_trained_is_an_error(examples: list[Example], tiny_model
         learn(student, forget, PARAMS)
     with pytest.raises(InputError, match="altpo needs an alternate to each forget text"):
         learn(student, examples, PARAMS.changed(objective="altpo"))
+    with pytest.raises(InputError, match="npo prefers nothing to the forget texts; take the section alternates out"):
+        learn(student, with_alternates("altpo", examples), PARAMS)
     with pytest.raises(InputError, match="a text of 600 tokens does not fit the model's context of 512"):
         learn(student, [*examples, Example((5,) * 600, 1, "forget")], PARAMS)
     with pytest.raises(InputError, match="simnpo starts from a loss or a gradient that is not finite"):
