@@ -61,7 +61,9 @@ class TextObjective:
         random.Random(f"{self._seed}:{epoch}").shuffle(forget)
         wanted = max(round(self._params.retain_per_forget * len(forget)), 1) if self._retain_weight > 0 else 0
         drawn = random.Random(f"{self._seed}:{epoch}:retain").sample(retain, min(wanted, len(retain)))
-        size = self._params.passages_per_step
+        size, steps = self._params.passages_per_step, self._params.steps
+        if steps:
+            size = max(size, math.ceil(len(forget) / max(steps // self._params.epochs, 1)))
         count = math.ceil(len(forget) / size)
         dealt = [drawn[step * len(drawn) // count : (step + 1) * len(drawn) // count] for step in range(count)]
         return [[*forget[step * size : (step + 1) * size], *dealt[step]] for step in range(count)]

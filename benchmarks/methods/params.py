@@ -27,12 +27,13 @@ class FinetuneParams(TrainParams):
 class BaselineParams(TrainParams):
     """Section ``baseline``: unlearning by the forget text itself, by an equation over its likelihood or by rmu.
 
-    The seed is that of the run.
-    Of ``passages_per_step``, which are forget passages, a step's retain passages come on top.
+    The seed is that of the run. Of ``passages_per_step``, which are forget passages, a step's retain passages come on top. A rate
+    holds for about as many steps as it was tuned in: where there are more texts, ``steps`` puts more of them into each.
     """
 
     objective: str = "npo"  # a file of benchmarks/methods/equations, or rmu
     learning_rate: float = Field(1e-5, gt=0, le=1)
+    steps: int = Field(0, ge=0)  # at most so many in all epochs, by more passages a step; 0 sets no bound
     forget_weight: float = Field(1.0, gt=0)  # of the forget term
     retain_weight: float = Field(1.0, ge=0)  # of the retain term; 0 leaves retain passages out, as gradient_ascent does
     retain_per_forget: float = Field(0.8, gt=0)  # retain passages an epoch, for each forget passage

@@ -379,6 +379,16 @@ def test_every_forget_example_once_and_retain_examples_dealt_evenly(
     assert 0 < sizes[-1] <= size
 
 
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 4), st.integers(1, 40))
+def test_more_texts_take_no_more_steps_where_these_have_a_bound(forget: int, size: int, epochs: int, bound: int) -> None:
+    params = BaselineParams(passages_per_step=size, epochs=epochs, steps=max(bound, epochs), retain_weight=0.0)
+    dealt = Likelihood(examples_of(forget, 0), params, seed=0).steps(0)
+    unbound = Likelihood(examples_of(forget, 0), params.changed(steps=0), seed=0).steps(0)
+    assert sorted(index for step in dealt for index in step) == list(range(forget))
+    assert len(dealt) * epochs <= params.steps
+    assert dealt == unbound or len(dealt) < len(unbound)
+
+
 def test_without_retain_there_is_none() -> None:
     params = BaselineParams(passages_per_step=2, retain_weight=0.0)
     steps = Likelihood(examples_of(5, 5), params, seed=0).steps(0)
