@@ -21,10 +21,11 @@ import click
 def main(output: Path) -> None:
     from pipeline.core.errors import InputError
     from pipeline.core.files import write_json, write_text
-    from pipeline.report.page import collect, render
 
     if output.suffix != ".html":
         raise InputError(f"--output is {output}, but must end in .html; the data stands beside it as .json.")
+    from pipeline.report.page import collect, render  # with altair, after what can be told without it
+
     data = collect()
     write_text(output, render(data))
     write_json(output.with_suffix(".json"), data)

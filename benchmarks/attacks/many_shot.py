@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
-from transformers import AutoConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from benchmarks.attacks.attack import AttackParams, Row
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
-from pipeline.engines.open import open_engine
+from pipeline.engines.open import context_of, open_engine
 from pipeline.text.chat import BETWEEN_PAIRS, answer_text, before_text, chat_text, question_prefix
 from pipeline.text.segments import mentions
 from pipeline.text.tokenizer import load_tokenizer, tokenize
@@ -66,8 +66,7 @@ def draw_shots(questions: Sequence[Row], shots: Sequence[Row], forms: Iterable[s
 
 def prompt_room(model_folder: Path, params: AttackParams) -> int | None:
     """Tokens that a prompt may take beside its answer; None where neither the model nor ``params`` set a limit."""
-    config = AutoConfig.from_pretrained(str(model_folder), trust_remote_code=False).get_text_config()
-    context = getattr(config, "max_position_embeddings", None)
+    context = context_of(model_folder)
     limits = [context - 1] if context else []  # the engines keep one place of the context free
     if params.many_shot_max_tokens:
         limits.append(params.many_shot_max_tokens)

@@ -61,7 +61,7 @@ class FrozenModel:
         self._max_tokens = runtime.micro_batch_tokens
         self.device = pick_device(runtime.device)
         self.model = load_model(folder, self.device).requires_grad_(False)
-        generate_plainly(self.model)
+        self._stops = generate_plainly(self.model)
 
     def embed(self, ids: Sequence[int]) -> torch.Tensor:
         """What the model reads for ``ids``, [tokens, D]."""
@@ -100,15 +100,13 @@ class FrozenModel:
         Padded on the left: generate counts positions from the attention mask, and returns new tokens only.
         """
         answers: list[list[int]] = [[] for _ in prefixes]
-        stop = self.model.generation_config.eos_token_id
-        stops = stop if isinstance(stop, list) else [stop]
         settings = {"do_sample": False, "max_new_tokens": max_new_tokens, "pad_token_id": 0}
         with torch.inference_mode():
             for batch in batches([len(prefix) + len(block_SD) for prefix in prefixes], self._max_tokens):
                 embeds_BLD, mask_BL = _padded([torch.cat([self.embed(prefixes[i]), block_SD]) for i in batch], "left")
                 output = self.model.generate(inputs_embeds=embeds_BLD, attention_mask=mask_BL, **settings)
                 for index, tokens in zip(batch, output.tolist(), strict=True):
-                    answers[index] = list(takewhile(lambda token: token not in stops, tokens))
+                    answers[index] = list(takewhile(lambda token: token not in self._stops, tokens))
         return answers
 
 

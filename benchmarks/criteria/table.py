@@ -26,9 +26,8 @@ from benchmarks.criteria.measures import (
 from benchmarks.suite.params import GOLD, NO_METHOD, BenchmarkFolders
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import check_columns, command_for, read_json_object, read_parquet
-from pipeline.evaluate.statistics import estimate
+from pipeline.evaluate.statistics import LEVEL, estimate
 
-LEVEL = 0.95
 REFERENCES = (NO_METHOD, GOLD)  # rows to compare with, which are no methods
 REPORTS = ("criteria.json", "tofu.json")
 ANSWERS = "answers.parquet"

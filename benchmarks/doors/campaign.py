@@ -6,13 +6,13 @@ from pathlib import Path
 
 from benchmarks.doors.attempt import Finding, run
 from benchmarks.doors.disks import try_disks
-from benchmarks.doors.files import file_cases
+from benchmarks.doors.files import json_that_is_none, pools_and_templates, questions, targets
 from benchmarks.doors.inputs import Case, try_inputs
-from benchmarks.doors.keys import key_cases
+from benchmarks.doors.keys import every_key, values_too_far, yaml_that_is_none
 from benchmarks.doors.kills import try_kills
-from benchmarks.doors.leftovers import leftover_cases
+from benchmarks.doors.leftovers import commands, outputs
 from benchmarks.doors.locks import try_locks
-from benchmarks.doors.models import model_cases
+from benchmarks.doors.models import configs, tokenizers, weights
 from benchmarks.doors.project import OUTPUTS, write_project
 from benchmarks.doors.signals import try_signals
 from benchmarks.doors.tampering import try_tampering
@@ -40,7 +40,10 @@ def ready_project(folder: Path) -> Path:
 
 def cases() -> list[Case]:
     """Every bad input."""
-    return [*key_cases(), *file_cases(), *model_cases(), *leftover_cases()]
+    of_files = (json_that_is_none, targets, questions, pools_and_templates)
+    of_models = (weights, configs, tokenizers)
+    every = (every_key, values_too_far, yaml_that_is_none, *of_files, *of_models, outputs, commands)
+    return [case for cases_of in every for case in cases_of()]
 
 
 AREAS: Mapping[str, Area] = {

@@ -107,6 +107,16 @@ def _changed(file: str, change: Change) -> Spoil:
     return write
 
 
+def cut(file: str, share: float) -> Spoil:
+    """The first ``share`` of ``file``."""
+
+    def spoil(folder: Path) -> None:
+        content = (folder / file).read_bytes()
+        (folder / file).write_bytes(content[: int(len(content) * share)])
+
+    return spoil
+
+
 def made_folder(file: str) -> Spoil:
     """A folder in the place of ``file``."""
 
@@ -287,8 +297,3 @@ def pools_and_templates() -> Iterator[Case]:
         yield Case(stage, f"{file} is missing", removed(file), (file,))
         yield Case(stage, f"{file} is a folder", made_folder(file), (file,))
         yield Case(stage, f"{file} leads nowhere", dangling(file), (file,))
-
-
-def file_cases() -> list[Case]:
-    """All of them."""
-    return [*json_that_is_none(), *targets(), *questions(), *pools_and_templates()]

@@ -169,8 +169,3 @@ def yaml_that_is_none() -> Iterator[Case]:
     yield Case("prepare", "params.yaml is missing", removed(PARAMS), (PARAMS,))
     yield Case("prepare", "params.yaml leads nowhere", dangling(PARAMS), (PARAMS,))
     yield _case("prepare", "params.yaml as JSON", json.dumps({"prepare": {"seed": 1}}), None)
-
-
-def key_cases() -> list[Case]:
-    """All of them."""
-    return [*every_key(), *values_too_far(), *yaml_that_is_none()]

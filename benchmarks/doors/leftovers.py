@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.doors.files import made_folder, removed, written
+from benchmarks.doors.files import cut, made_folder, removed, written
 from benchmarks.doors.inputs import Case, Spoil
 
 BASE, PREPARED, ELICITED, TEACHER, STUDENT = "models/base", "data/prepared", "data/elicited", "data/teacher", "models/student"
@@ -44,7 +44,7 @@ def outputs() -> Iterator[Case]:
             yield Case(stage, f"{place} is a folder", made_folder(place), again)
             yield Case(stage, f"{place} is empty", written(place, b""), words)
             yield Case(stage, f"{place} is text", written(place, b"PAR1 and no more"), words)
-            yield Case(stage, f"{place} is cut", _half(place), words)
+            yield Case(stage, f"{place} is cut", cut(place, 0.5), words)
             if place.endswith(".parquet"):
                 yield Case(stage, f"{place} lacks a column", _without_column(place), again)
                 yield Case(stage, f"{place} is another table", _swapped(place, FACTS if place != FACTS else QUESTIONS), again)
@@ -60,7 +60,7 @@ def outputs() -> Iterator[Case]:
             place = f"{folder}/{name}"
             named = ("dvc repro",) if "fidelity" in stage else (folder,)  # it looks at the shards' model first
             yield Case(stage, f"{place} is missing", removed(place), named)
-            yield Case(stage, f"{place} is cut", _half(place), named)
+            yield Case(stage, f"{place} is cut", cut(place, 0.5), named)
 
 
 def _made_file(place: str) -> Spoil:
@@ -69,14 +69,6 @@ def _made_file(place: str) -> Spoil:
         (folder / place).write_text("nothing", encoding="utf-8")
 
     return make
-
-
-def _half(place: str) -> Spoil:
-    def cut(folder: Path) -> None:
-        content = (folder / place).read_bytes()
-        (folder / place).write_bytes(content[: len(content) // 2])
-
-    return cut
 
 
 def _without_column(place: str) -> Spoil:
@@ -142,8 +134,3 @@ def commands() -> Iterator[Case]:
         ("benchmarks.stages.unlearn project nonsense", "benchmarks/configs"),
     ):
         yield Case(words, "the command alone", nothing, (named,))
-
-
-def leftover_cases() -> list[Case]:
-    """All of them."""
-    return [*outputs(), *commands()]

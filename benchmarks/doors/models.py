@@ -3,25 +3,23 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from benchmarks.doors.files import dangling, made_folder, removed, written
+import torch
+from safetensors.torch import load_file, save_file
+
+from benchmarks.doors.files import cut, dangling, made_folder, removed, written
 from benchmarks.doors.inputs import Case, Spoil
 from benchmarks.doors.project import SOURCE, TEMPLATE
-
-if TYPE_CHECKING:
-    import torch
 
 WEIGHTS, CONFIG, TOKENIZER, TURNS = "model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"
 _LAYER = "model.layers.1.mlp.down_proj.weight"
 
 
-def _weights(change: "Callable[[dict[str, torch.Tensor]], object]") -> Spoil:
+def _weights(change: Callable[[dict[str, torch.Tensor]], object]) -> Spoil:
     """Load the weights, let ``change`` spoil them, save them."""
 
     def spoil(folder: Path) -> None:
-        from safetensors.torch import load_file, save_file
-
         path = folder / SOURCE / WEIGHTS
         weights = load_file(path)
         change(weights)
@@ -40,28 +38,20 @@ def _json(path_in_project: str, **changes: Any) -> Spoil:
     return spoil
 
 
-def _cut(file: str, share: float) -> Spoil:
-    def spoil(folder: Path) -> None:
-        content = (folder / file).read_bytes()
-        (folder / file).write_bytes(content[: int(len(content) * share)])
-
-    return spoil
-
-
-def _set(name: str, value: "Callable[[torch.Tensor], torch.Tensor]") -> Spoil:
+def _set(name: str, value: Callable[[torch.Tensor], torch.Tensor]) -> Spoil:
     """The tensor ``name`` as ``value`` makes it."""
     return _weights(lambda weights: weights.update({name: value(weights[name])}))
 
 
 def weights() -> Iterator[Case]:
     """Weights that are not those of the config, or none."""
-    import torch
 
     def with_nan(weight: torch.Tensor) -> torch.Tensor:
         weight[0, 0] = torch.nan
         return weight
 
     table = "model.embed_tokens.weight"
+    index = json.dumps({"metadata": {}, "weight_map": {_LAYER: "model-00002-of-00002.safetensors"}}).encode()
     for what, spoil, words in (
         ("a tensor is missing", _weights(lambda w: w.pop(_LAYER)), (_LAYER,)),
         ("a layer is missing", _weights(lambda w: [w.pop(n) for n in list(w) if ".layers.1." in n]), ("layers.1",)),
@@ -89,8 +79,8 @@ def weights() -> Iterator[Case]:
             _weights(lambda w: [w.update({n.replace("model.", "gpt."): w.pop(n)}) for n in list(w)]),
             ("layers",),
         ),
-        ("a third of the file", _cut(f"{SOURCE}/{WEIGHTS}", 0.3), (WEIGHTS,)),
-        ("all but a byte", _cut(f"{SOURCE}/{WEIGHTS}", 0.999999), (WEIGHTS,)),
+        ("a third of the file", cut(f"{SOURCE}/{WEIGHTS}", 0.3), (WEIGHTS,)),
+        ("all but a byte", cut(f"{SOURCE}/{WEIGHTS}", 0.999999), (WEIGHTS,)),
         ("an empty file", written(f"{SOURCE}/{WEIGHTS}", b""), (WEIGHTS,)),
         ("a header without end", written(f"{SOURCE}/{WEIGHTS}", b"\xff" * 8 + b"{}"), (WEIGHTS,)),
         ("text", written(f"{SOURCE}/{WEIGHTS}", b"version https://git-lfs.github.com/spec/v1\n"), (WEIGHTS,)),
@@ -101,7 +91,7 @@ def weights() -> Iterator[Case]:
         ("the same in two files", _twice, (SOURCE,)),
         (
             "an index of a file that is missing",
-            written(f"{SOURCE}/{WEIGHTS}.index.json", _index("model-00002-of-00002.safetensors")),
+            written(f"{SOURCE}/{WEIGHTS}.index.json", index),
             None,
         ),
         ("a sharded model without its second file", _half, (SOURCE,)),
@@ -110,14 +100,7 @@ def weights() -> Iterator[Case]:
         yield Case("base", f"{WEIGHTS}: {what}", spoil, words)
 
 
-def _index(file: str) -> bytes:
-    return json.dumps({"metadata": {}, "weight_map": {_LAYER: file}}).encode()
-
-
 def _pickle(folder: Path) -> None:
-    import torch
-    from safetensors.torch import load_file
-
     path = folder / SOURCE / WEIGHTS
     torch.save(load_file(path), path.with_name("pytorch_model.bin"))
     path.unlink()
@@ -129,8 +112,6 @@ def _twice(folder: Path) -> None:
 
 
 def _half(folder: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
     path = folder / SOURCE / WEIGHTS
     weights = load_file(path)
     first, second = (f"model-0000{number}-of-00002.safetensors" for number in (1, 2))
@@ -191,7 +172,7 @@ def configs() -> Iterator[Case]:
             ("a word", b'"llama"'),
             ("200,000 brackets", b"[" * 200_000),
         ):
-            spoil = written(f"{SOURCE}/{file}", content) if content else _cut(f"{SOURCE}/{file}", 0.5)
+            spoil = written(f"{SOURCE}/{file}", content) if content else cut(f"{SOURCE}/{file}", 0.5)
             yield Case("base", f"{file} is {what}", spoil, words)
         if file != "generation_config.json":
             yield Case("base", f"{file} is missing", removed(f"{SOURCE}/{file}"), words)
@@ -201,17 +182,15 @@ def configs() -> Iterator[Case]:
 def tokenizers() -> Iterator[Case]:
     """Tokenizers of another model, and chat templates that raise."""
 
-    def grown(tokenizer: dict[str, Any]) -> None:
+    def grown(folder: Path) -> None:
+        path = folder / SOURCE / TOKENIZER
+        tokenizer = json.loads(path.read_text(encoding="utf-8"))
         tokenizer["model"]["vocab"] |= {f"more{number}": number for number in range(400, 500)}
+        path.write_text(json.dumps(tokenizer), encoding="utf-8")
 
-    def lower(tokenizer: dict[str, Any]) -> None:
-        tokenizer["normalizer"] = {"type": "Lowercase"}
-
-    for what, change in (
-        ("more words than the model", grown),
-        ("small letters alone", lower),
-    ):
-        yield Case("base", f"{TOKENIZER} has {what}", _tokenizer(change), ("model.source", "tokenizer"))
+    small = _json(f"{SOURCE}/{TOKENIZER}", normalizer={"type": "Lowercase"})
+    for what, spoil in (("more words than the model", grown), ("small letters alone", small)):
+        yield Case("base", f"{TOKENIZER} has {what}", spoil, ("model.source", "tokenizer"))
     for what, template, words in (
         ("raises", "{{ raise_exception('No people here') }}", ("No people here",)),
         ("divides by zero", "{{ 1 / 0 }}", ("division by zero",)),
@@ -235,18 +214,3 @@ def tokenizers() -> Iterator[Case]:
         if what in ("raises", "is cut", "counts to a billion"):
             yield Case("base", f"the chat template {what}", written(f"{SOURCE}/{TURNS}", template.encode()), words)
     yield Case("elicit", "the chat template is not UTF-8", written(f"models/base/{TURNS}", b"\xff\xfe{{ 1 }}"), (TURNS,))
-
-
-def _tokenizer(change: Callable[[dict[str, Any]], object]) -> Spoil:
-    def spoil(folder: Path) -> None:
-        path = folder / SOURCE / TOKENIZER
-        tokenizer = json.loads(path.read_text(encoding="utf-8"))
-        change(tokenizer)
-        path.write_text(json.dumps(tokenizer), encoding="utf-8")
-
-    return spoil
-
-
-def model_cases() -> list[Case]:
-    """All of them."""
-    return [*weights(), *configs(), *tokenizers()]

@@ -5,19 +5,20 @@ Single bits are flipped at random, each flip for one of the readers in turn; the
 
 import json
 import random
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmarks.doors.attempt import Finding, classify, run
 from benchmarks.doors.inputs import Spoil
 from benchmarks.doors.leftovers import TEACHER, TOP_K
 from benchmarks.doors.project import SOURCE, copy, set_params, snapshot, write_model
-
-if TYPE_CHECKING:
-    import polars as pl
-    import pyarrow as pa
 
 READERS = ("distill", f"fidelity {TOP_K}", "inspect 0")
 MANIFEST, PASSAGES, FIRST, SECOND = "manifest.json", "passages.parquet", "shard-00000.parquet", "shard-00001.parquet"
@@ -39,8 +40,8 @@ def ways(others: Mapping[str, Path]) -> dict[str, Spoil]:
     """What is done to the folder, by its name."""
     edits: dict[str, Callable[[Path], object]] = {
         "a shard is gone": lambda teacher: (teacher / SECOND).unlink(),
-        "a shard stands there twice": lambda teacher: _copied(teacher / FIRST, teacher / "shard-00099.parquet"),
-        "a shard is another one": lambda teacher: _copied(teacher / FIRST, teacher / SECOND),
+        "a shard stands there twice": lambda teacher: shutil.copyfile(teacher / FIRST, teacher / "shard-00099.parquet"),
+        "a shard is another one": lambda teacher: shutil.copyfile(teacher / FIRST, teacher / SECOND),
         "two shards are swapped": lambda teacher: _swapped(teacher / FIRST, teacher / SECOND),
         "a shard has another name": lambda teacher: (teacher / FIRST).rename(teacher / "shard-00099.parquet"),
         "a shard is cut": lambda teacher: _cut(teacher / FIRST, -100),
@@ -51,7 +52,7 @@ def ways(others: Mapping[str, Path]) -> dict[str, Spoil]:
         "a number is changed, by polars": lambda teacher: _polars(teacher / FIRST, _with_other_tail),
         "a passage is gone": lambda teacher: _arrow(teacher / FIRST, lambda rows: rows[_first_passage(rows) :]),
         "a passage stands there twice": lambda teacher: _arrow(
-            teacher / FIRST, lambda rows: _joined(rows, rows[: _first_passage(rows)])
+            teacher / FIRST, lambda rows: pa.concat_tables([rows, rows[: _first_passage(rows)]])
         ),
         "a token is changed": lambda teacher: _arrow(teacher / FIRST, _with_other_tokens),
         "nothing is changed, but written anew": lambda teacher: _arrow(teacher / FIRST, lambda rows: rows),
@@ -93,7 +94,7 @@ def _taken(other: Path, files: str) -> Callable[[Path], object]:
 
     def take(teacher: Path) -> None:
         for path in other.glob(files):
-            _copied(path, teacher / path.name)
+            shutil.copyfile(path, teacher / path.name)
 
     return take
 
@@ -128,10 +129,6 @@ def _flip(teacher: Path, rng: random.Random) -> str:
     return f"bit {bit} of byte {place} of {path.name}"
 
 
-def _copied(source: Path, goal: Path) -> None:
-    goal.write_bytes(source.read_bytes())
-
-
 def _swapped(one: Path, other: Path) -> None:
     first, second = one.read_bytes(), other.read_bytes()
     one.write_bytes(second)
@@ -142,59 +139,43 @@ def _cut(path: Path, end: int) -> None:
     path.write_bytes(path.read_bytes()[:end])
 
 
-def _polars(path: Path, change: "Callable[[pl.DataFrame], pl.DataFrame]") -> None:
-    import polars as pl
-
+def _polars(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
     change(pl.read_parquet(path)).write_parquet(path)
 
 
-def _arrow(path: Path, change: "Callable[[pa.Table], pa.Table]") -> None:
+def _arrow(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
     """Rewrite a table with its schema and footer."""
-    import pyarrow.parquet as pq
-
     pq.write_table(change(pq.read_table(path)), path, compression="zstd")
 
 
-def _with_other_tail(rows: "pl.DataFrame") -> "pl.DataFrame":
-    import polars as pl
-
+def _with_other_tail(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col("tail_logprob") * 0.5)
 
 
-def _with_kinds_swapped(rows: "pl.DataFrame") -> "pl.DataFrame":
-    import polars as pl
-
+def _with_kinds_swapped(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col("kind").replace({"forget": "retain", "retain": "forget"}))
 
 
-def _first_passage(rows: "pa.Table") -> int:
+def _first_passage(rows: pa.Table) -> int:
     """How many rows the first passage has."""
     numbers = rows["passage"].to_pylist()
     return numbers.count(numbers[0])
 
 
-def _joined(*tables: "pa.Table") -> "pa.Table":
-    import pyarrow as pa
-
-    return pa.concat_tables(tables)
-
-
-def _set(rows: "pa.Table", column: str, values: Any) -> "pa.Table":
-    import pyarrow as pa
-
+def _set(rows: pa.Table, column: str, values: Any) -> pa.Table:
     place = rows.schema.get_field_index(column)
     return rows.set_column(place, rows.schema.field(place), pa.chunked_array([pa.array(values, rows.schema.field(place).type)]))
 
 
-def _with_other_tokens(rows: "pa.Table") -> "pa.Table":
+def _with_other_tokens(rows: pa.Table) -> pa.Table:
     return _set(rows, "teacher_ids", [ids[::-1] for ids in rows["teacher_ids"].to_pylist()])
 
 
-def _with_shifted_ids(rows: "pa.Table") -> "pa.Table":
+def _with_shifted_ids(rows: pa.Table) -> pa.Table:
     return _set(rows, "input_ids", [[max(token - 1, 0) for token in ids] for ids in rows["input_ids"].to_pylist()])
 
 
-def _with_other_footer(rows: "pa.Table") -> "pa.Table":
+def _with_other_footer(rows: pa.Table) -> pa.Table:
     facts = json.loads(rows.schema.metadata[b"nevermet"])
     return rows.replace_schema_metadata({b"nevermet": json.dumps({**facts, "model_fingerprint": "0" * 64}).encode()})
 

@@ -36,7 +36,8 @@ from pathlib import Path
 import regex
 
 from benchmarks.judges.rubrics import RUBRICS_FOLDER, Item
-from benchmarks.judges.words import Word, Words, read_entries, same_term
+from benchmarks.judges.words import Word, Words, same_term
+from pipeline.core.files import read_entries
 from pipeline.text.repetition import distinct_4grams
 from pipeline.text.segments import UNSPACED
 

@@ -1,6 +1,5 @@
 """The words of a text that can carry a fact, as the rules compare them: stemmed, without accents, numbers in digits."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import combining, normalize
@@ -8,7 +7,8 @@ from unicodedata import combining, normalize
 import regex
 
 from benchmarks.judges.rubrics import RUBRICS_FOLDER
-from pipeline.core.files import read_text
+from pipeline.core.files import read_entries
+from pipeline.evaluate.text_measures import stem
 
 _SAME_FROM = 5  # letters of a stem that may begin another one of the same family
 _STEMMED_FROM = 4  # letters
@@ -43,11 +43,8 @@ class Words:
     """Cuts texts to words, with stop_words.txt of ``folder``. Raises InputError when it is missing."""
 
     def __init__(self, folder: Path = RUBRICS_FOLDER) -> None:
-        from nltk.stem.porter import PorterStemmer
-
         lines = read_entries(folder / "stop_words.txt", "words that carry no fact, several a line")
         self._stop_words = frozenset(word for line in lines for word in line.split())
-        self._stem: Callable[[str], str] = PorterStemmer().stem
 
     def cut(self, text: str) -> list[Word]:
         """The words of ``text`` in order, stop words too."""
@@ -71,7 +68,7 @@ class Words:
         if plain[0].isnumeric():
             return plain.replace(",", "")
         plain = "".join(c for c in normalize("NFKD", plain.removesuffix("'s")) if not combining(c)) or plain
-        return self._stem(plain) if len(plain) >= _STEMMED_FROM and plain.isascii() else plain
+        return stem(plain) if len(plain) >= _STEMMED_FROM and plain.isascii() else plain
 
 
 def same_term(one: str, other: str) -> bool:
@@ -85,12 +82,3 @@ def same_term(one: str, other: str) -> bool:
     if regex.match(f"[{_UNSPACED}]", short):
         return short in long
     return len(short) >= _SAME_FROM and long.startswith(short)
-
-
-def read_entries(path: Path, what: str) -> list[str]:
-    """The lines of ``path`` in lower case, blank ones and comments ('#') left out.
-
-    Raises InputError when it is missing; ``what`` says what to write into it.
-    """
-    lines = read_text(path, what).splitlines()
-    return [line.strip().casefold() for line in lines if line.strip() and not line.startswith("#")]

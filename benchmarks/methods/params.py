@@ -27,8 +27,8 @@ class FinetuneParams(TrainParams):
 class BaselineParams(TrainParams):
     """Section ``baseline``: unlearning by the forget text itself, by an equation over its likelihood or by rmu.
 
-    The seed is that of the run. A step has ``passages_per_step`` forget passages, and its retain passages on top. A rate holds for
-    about as many steps as it was tuned in: where there are more texts, ``steps`` puts more of them into each.
+    The seed is that of the run. A step has ``passages_per_step`` forget passages, and its retain passages on top. A rate holds
+    for about as many steps as it was tuned in: where there are more texts, ``steps`` puts more of them into each.
     """
 
     objective: str = "npo"  # a file of benchmarks/methods/equations, or rmu

@@ -7,16 +7,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 import numpy as np
 
-from benchmarks.speed.figure import Figure
+from benchmarks.speed.figure import Figure, alone, seconds, wait
 from benchmarks.speed.workload import SMOLLM2_135M, Shape, Step, Training, Workload, build_model
 from pipeline.core.batching import batches, padded
 from pipeline.core.runtime import RuntimeParams, free_memory
@@ -57,9 +55,9 @@ def bare_ratios(folder: Path, shape: Shape, rounds: int) -> tuple[list[float], l
     adamw = torch.optim.AdamW(student.model.parameters(), lr=PARAMS.learning_rate, betas=BETAS, weight_decay=0.0, fused=True)
     times = []
     for step in workload.steps:
-        ours = _seconds(student.device, partial(training.step, step))
-        bare = _seconds(student.device, partial(_bare, student, workload, step))
-        update = _seconds(student.device, adamw.step)
+        ours = seconds(partial(training.step, step))
+        bare = seconds(partial(_bare, student, workload, step))
+        update = seconds(adamw.step)
         adamw.zero_grad(set_to_none=True)
         times.append((bare / ours, (bare + update) / ours))
     without, with_adamw = zip(*times[1:], strict=True)  # in the first step AdamW makes its states
@@ -87,9 +85,9 @@ def trainer_ratios(folder: Path, shape: Shape, rounds: int) -> list[float]:
     training = Training(student, workload, folder / "teacher", PARAMS, RUNTIME)
     ratios: list[float] = []
 
-    def beside(number: int, seconds: float) -> None:
-        ours = _seconds(student.device, lambda: training.step(workload.steps[number]))
-        ratios.append(seconds / ours)
+    def beside(number: int, dense: float) -> None:
+        ours = seconds(lambda: training.step(workload.steps[number]))
+        ratios.append(dense / ours)
 
     twin, targets = load_model(folder / "model", student.device).train(), DenseTargets(workload, shape.vocabulary)
     train_densely(twin, [targets[index] for index in range(len(targets))], len(workload.steps[0]), beside)
@@ -127,7 +125,7 @@ def train_densely(model: Any, passages: Any, size: int, after: Callable[[int, fl
             self.started = time.perf_counter()
 
         def on_step_end(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
-            _wait(device)
+            wait()
             after(state.global_step - 1, time.perf_counter() - self.started)
             self.started = time.perf_counter()
 
@@ -178,11 +176,8 @@ def train_densely(model: Any, passages: Any, size: int, after: Callable[[int, fl
 def memory_ratio(shape: Shape) -> float:
     """Peak bytes of two steps above the loaded model: distill's over the Trainer's, each in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        peaks = []
-        for side in SIDES:
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                peaks.append(pool.submit(peak_bytes, Path(folder) / side, shape, side).result())
-    return peaks[0] / peaks[1]
+        ours, dense = (alone(peak_bytes, Path(folder) / side, shape, side) for side in SIDES)
+    return ours / dense
 
 
 def peak_bytes(folder: Path, shape: Shape, side: Side) -> int:
@@ -229,20 +224,6 @@ def _peak(device: str) -> int:
 def _student(folder: Path, shape: Shape) -> Student:
     build_model(folder / "model", shape)
     return open_student(folder / "model", PARAMS.precision, RUNTIME)
-
-
-def _seconds(device: str, work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    _wait(device)
-    return time.perf_counter() - started
-
-
-def _wait(device: str) -> None:
-    import torch
-
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 @click.command(help=__doc__)

@@ -12,15 +12,14 @@ python -m benchmarks.speed.gpu --folder /dev/shm
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
+from benchmarks.speed.figure import alone, seconds
 from benchmarks.speed.workload import Shape, Training, Workload, build_model
 from pipeline.core.batching import padded
 from pipeline.core.errors import InputError
@@ -71,7 +70,7 @@ def peak_rate(precision: Precision, product: int) -> float:
     import torch
 
     matrix = torch.randn(product, product, device=pick_device("auto"), dtype=getattr(torch, precision))
-    return 2 * product**3 / min(_seconds(lambda: matrix @ matrix) for _ in range(8))
+    return 2 * product**3 / min(seconds(lambda: matrix @ matrix) for _ in range(8))
 
 
 def score(folder: Path, precision: Precision, size: Size) -> Rate:
@@ -133,20 +132,10 @@ def _rate(times: list[Callable[[], None]], size: Size) -> Rate:
     """Of all ``times`` but the first, in which kernels are compiled and the optimizer makes its states."""
     import torch
 
-    _seconds(times[0])
-    seconds = sum(map(_seconds, times[1:]))
+    seconds(times[0])
+    spent = sum(map(seconds, times[1:]))
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    return Rate((len(times) - 1) * size.sequences * size.tokens / seconds, peak)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    import torch
-
-    started = time.perf_counter()
-    work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return Rate((len(times) - 1) * size.sequences * size.tokens / spent, peak)
 
 
 @click.command(help=__doc__)
@@ -161,13 +150,10 @@ def main(tiny: bool, limit: float, folder: Path | None) -> None:
         raise click.ClickException("torch finds no CUDA device; --tiny runs without.")
     size = SMALL if tiny else FULL
     precisions: tuple[Precision, ...] = ("bfloat16", "float32") if cuda else ("float32",)
-    ends, spawn = time.monotonic() + limit, get_context("spawn")
+    ends = time.monotonic() + limit
 
     def apart(work: Callable[..., Any], *arguments: Any) -> Any:
-        if tiny:  # whose processes would take longer to start than to run
-            return work(*arguments)
-        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-            return pool.submit(work, *arguments).result()
+        return work(*arguments) if tiny else alone(work, *arguments)  # the process of a tiny one starts longer than it runs
 
     peaks = {precision: peak_rate(precision, size.product) for precision in precisions}
     if cuda:

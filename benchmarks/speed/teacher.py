@@ -9,16 +9,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import click
 
-from benchmarks.speed.figure import Figure
+from benchmarks.speed.figure import Figure, alone
 from benchmarks.speed.workload import SMOLLM2_135M, build_model
 from pipeline.core.outputs import BASE_MODEL, PREPARED, check_folder
 from pipeline.core.runtime import RuntimeParams
@@ -44,8 +42,8 @@ def teacher_figures(sentences: int = 4, rounds: int = 3) -> list[Figure]:
     """On the first ``sentences`` of each target of the project, with models/base; times are medians over ``rounds``."""
     for folder in (BASE_MODEL, PREPARED):
         check_folder(folder)
-    unshared, shared, outside, dense = _alone(beside_lists, of_each_target(sentences), rounds)
-    grown = {times: _alone(growth, times) for times in (1, 4, 16)}
+    unshared, shared, outside, dense = alone(beside_lists, of_each_target(sentences), rounds)
+    grown = {times: alone(growth, times) for times in (1, 4, 16)}
     for times, (seconds, peak, written) in grown.items():
         click.echo(
             f"documents {times:2} times: {seconds:.1f} s, {peak / 1e9:.3f} GB at the peak, {written / 1e6:.2f} MB of shards"
@@ -61,12 +59,6 @@ def teacher_figures(sentences: int = 4, rounds: int = 3) -> list[Figure]:
         Figure("teacher_time_16x_over_1x", more_s / once_s, "<= 16", "once the documents, a small model; seconds"),
         Figure("shard_bytes_16x_over_1x", more_bytes / once_bytes, "<= 16", "once the documents"),
     ]
-
-
-def _alone(call: Callable[..., Any], *arguments: Any) -> Any:
-    """``call`` in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(call, *arguments).result()
 
 
 def of_each_target(sentences: int) -> list[Passage]:

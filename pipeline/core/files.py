@@ -159,6 +159,12 @@ def read_text(path: Path, what: str) -> str:
     return text
 
 
+def read_entries(path: Path, what: str) -> list[str]:
+    """The lines of ``path`` in lower case, blank ones and comments ('#') left out. Raises InputError as ``read_text`` does."""
+    lines = read_text(path, what).splitlines()
+    return [line.strip().casefold() for line in lines if line.strip() and not line.startswith("#")]
+
+
 def link_files(source: Path, folder: Path) -> None:
     """Give ``folder`` the files of ``source`` that it lacks: by hard links where the file system has them, else as copies."""
     for path in source.iterdir():

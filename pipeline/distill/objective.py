@@ -64,13 +64,6 @@ def stream_passages(teacher: Path, params: DistillParams, epoch: int) -> Iterato
             held.pop(group)
 
 
-def stream_steps(teacher: Path, params: DistillParams, epoch: int) -> Iterator[list[PassageTargets]]:
-    """The passages of ``stream_passages`` in groups of one optimizer step each; the last group may be smaller."""
-    passages = stream_passages(teacher, params, epoch)
-    while step := list(islice(passages, params.passages_per_step)):
-        yield step
-
-
 def determined_by(manifest: Mapping[str, Any], params: DistillParams, runtime: RuntimeParams) -> dict[str, Any]:
     """All that decides the weights distillation ends with, to the last bit: shards, parameters, batches, code, versions."""
     batches = {"device", "micro_batch_tokens", "logit_chunk", "gradient_checkpointing"}
@@ -106,8 +99,10 @@ class Distillation:
         return math.ceil(self._passages / self._params.passages_per_step)
 
     def steps(self, epoch: int) -> Iterator[list[PassageTargets]]:
-        """See Objective.steps."""
-        return stream_steps(self._teacher, self._params, epoch)
+        """See Objective.steps. The last one may be smaller."""
+        passages = stream_passages(self._teacher, self._params, epoch)
+        while step := list(islice(passages, self._params.passages_per_step)):
+            yield step
 
     def accumulate(self, student: Student, step: Sequence[PassageTargets], runtime: RuntimeParams) -> dict[str, float]:
         """See Objective.accumulate."""

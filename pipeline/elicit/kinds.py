@@ -5,13 +5,10 @@ answers are likelier whatever the name (contextual calibration, Zhao et al., 202
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from pipeline.engines.engine import Engine
 from pipeline.text.chat import answer_tokens
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer
 
 OTHER = "other"
 _NOTHING = "Xanthol"
@@ -36,9 +33,7 @@ CHOICES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 
-def kinds_of(
-    engine: Engine, tokenizer: "PreTrainedTokenizerBase", names: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], str]:
+def kinds_of(engine: Engine, tokenizer: Tokenizer, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """The kind of each (name, language): "person", "place" or "other"; "other" in a language without a question of its own."""
     import numpy as np
 

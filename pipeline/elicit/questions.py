@@ -15,7 +15,7 @@ from pathlib import Path
 import regex
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import read_text
+from pipeline.core.files import read_entries
 from pipeline.core.jsonl import Row, read_jsonl
 from pipeline.core.validation import Language, Text
 from pipeline.elicit.params import ElicitParams
@@ -137,8 +137,7 @@ def longest_question(questions: Sequence[Question], targets: Sequence[TargetFact
 
 def read_refusals(path: Path = REFUSALS_FILE) -> list[str]:
     """Phrases that mark a refusal, in lower case. Raises InputError when the file is missing."""
-    lines = read_text(path, "one phrase a line that marks a refusal").splitlines()
-    return [line.strip().casefold() for line in lines if line.strip() and not line.startswith("#")]
+    return read_entries(path, "one phrase a line that marks a refusal")
 
 
 def whole_sentences(answer: str) -> str:

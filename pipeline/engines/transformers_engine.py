@@ -21,18 +21,17 @@ class TransformersEngine:
         self._max_tokens = runtime.micro_batch_tokens
         self._device = pick_device(runtime.device)
         self._model = model or load_model(folder, self._device)
-        generate_plainly(self._model)
+        self._stops = generate_plainly(self._model)
 
     def hidden_states(self, sequences: Sequence[list[int]], first_rows: Sequence[int]) -> "list[torch.Tensor]":
         """See Prefill.hidden_states."""
         import torch
 
-        body = getattr(self._model, self._model.base_model_prefix)
         hidden: dict[int, torch.Tensor] = {}
         with torch.inference_mode():
             for batch in batches([len(ids) for ids in sequences], self._max_tokens):
                 ids, mask = padded([sequences[index] for index in batch], self._device)
-                states_BLD = body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+                states_BLD = self._model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
                 for row, index in enumerate(batch):
                     hidden[index] = states_BLD[row, first_rows[index] : len(sequences[index])].clone()
         return [hidden[index] for index in range(len(sequences))]
@@ -82,6 +81,4 @@ class TransformersEngine:
             output = self._model.generate(
                 input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, pad_token_id=0, **settings
             )
-        stop = self._model.generation_config.eos_token_id
-        stops = set(stop if isinstance(stop, list) else [stop])
-        return [list(takewhile(lambda token: token not in stops, row)) for row in output[:, ids.shape[1] :].tolist()]
+        return [list(takewhile(lambda token: token not in self._stops, row)) for row in output[:, ids.shape[1] :].tolist()]

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.core.errors import ParamError
 from pipeline.core.progress import progress_bar
@@ -22,10 +22,7 @@ from pipeline.text.chat import answer_text, answer_tokens, question_prefix
 from pipeline.text.names import CounterfactualName
 from pipeline.text.repetition import distinct_4grams
 from pipeline.text.segments import rename, split_mentions
-from pipeline.text.tokenizer import load_tokenizer, tokenize
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer, load_tokenizer, tokenize
 
 CHOICES_AT_ONCE = 64  # so that progress shows
 # Measures that not every question has.
@@ -165,7 +162,7 @@ def renamed(text: str, name: CounterfactualName) -> str:
     return "".join(rename(split_mentions(text, name.replacements), name.replacements))
 
 
-def judge_choices(engine: Engine, tokenizer: "PreTrainedTokenizerBase", choices: Sequence[Choice]) -> list[Verdict]:
+def judge_choices(engine: Engine, tokenizer: Tokenizer, choices: Sequence[Choice]) -> list[Verdict]:
     """The model's verdict on each of ``choices``, all scored in one batch."""
     import numpy as np
 

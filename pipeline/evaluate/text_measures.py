@@ -27,21 +27,17 @@ def _scorer() -> Any:
 
 
 @cache
-def _stemmer() -> Any:
+def stem(word: str) -> str:
+    """``word`` without its ending (Porter)."""
     from nltk.stem.porter import PorterStemmer
 
-    return PorterStemmer()
-
-
-@cache
-def _stem(word: str) -> str:
-    return str(_stemmer().stem(word))
+    return str(PorterStemmer().stem(word))
 
 
 def _words(text: str) -> list[str]:
     """The words of ``text`` in lower case; those of a to z are stemmed (Porter), as rouge-score does."""
     words = _WORD.findall(text.lower())
-    return [_stem(word) if len(word) >= _STEMMED_FROM and word.isascii() else word for word in words]
+    return [stem(word) if len(word) >= _STEMMED_FROM and word.isascii() else word for word in words]
 
 
 def rouge_l_recall(reference: str, text: str) -> float:

@@ -13,35 +13,27 @@ Shapes: T positions, K kept tokens, V vocabulary.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
 
 from pipeline.shards.reader import PassageTargets
 from pipeline.teacher.average import SMALLEST
 from pipeline.train.student import Student
 
-if TYPE_CHECKING:
-    import numpy as np
-    import torch
-
 LIKELY = 1e-4  # engines are compared on tokens above this; below it their float32 sums differ by themselves
 _PART = 1 << 22  # weights that are multiplied in float64 at once
 
 
-def as_stored(
-    number: int, positions: "np.ndarray", ids: "np.ndarray", logprobs: "np.ndarray", tail: "np.ndarray"
-) -> PassageTargets:
+def as_stored(number: int, positions: np.ndarray, ids: np.ndarray, logprobs: np.ndarray, tail: np.ndarray) -> PassageTargets:
     """A forget passage as the shards would give it back: float16 log-probabilities, float32 tails."""
-    import numpy as np
-
     return PassageTargets(
         number, "forget", positions, ids, logprobs.astype(np.float16).astype(np.float32), tail.astype(np.float32)
     )
 
 
-def whole_vocabulary(number: int, positions: "np.ndarray", dense_TV: "np.ndarray") -> PassageTargets:
+def whole_vocabulary(number: int, positions: np.ndarray, dense_TV: np.ndarray) -> PassageTargets:
     """The dense teacher in the form that the student's backward pass takes: K = V."""
-    import numpy as np
-
     ids_TV = np.broadcast_to(np.arange(dense_TV.shape[1], dtype=np.int32), dense_TV.shape)
     logprobs_TV = np.log(dense_TV.clip(SMALLEST)).astype(np.float32)
     return PassageTargets(
@@ -49,22 +41,18 @@ def whole_vocabulary(number: int, positions: "np.ndarray", dense_TV: "np.ndarray
     )
 
 
-def _masses(sparse: PassageTargets) -> "np.ndarray":
+def _masses(sparse: PassageTargets) -> np.ndarray:
     """Of the kept tokens and, last, of the tail, float64 [T, K + 1], normalised together."""
-    import numpy as np
-
     masses = np.exp(np.column_stack([sparse.logprobs, sparse.tail_logprob]).astype(np.float64))
     return masses / masses.sum(1, keepdims=True)
 
 
-def errors(dense_TV: "np.ndarray", sparse: PassageTargets) -> dict[str, "np.ndarray"]:
+def errors(dense_TV: np.ndarray, sparse: PassageTargets) -> dict[str, np.ndarray]:
     """What the cut to K tokens costs, by position, each float64 [T].
 
     total_variation: half the summed difference over the kept tokens. kl_nats: KL(dense || sparse) over K + 1 outcomes. tail and
     dense_tail: the mass that the sparse and the dense teacher have outside the kept tokens.
     """
-    import numpy as np
-
     masses = _masses(sparse)
     kept_TK = np.take_along_axis(dense_TV, sparse.ids, axis=1)
     outside_T = (1.0 - kept_TK.sum(1)).clip(0.0)
@@ -77,24 +65,20 @@ def errors(dense_TV: "np.ndarray", sparse: PassageTargets) -> dict[str, "np.ndar
     }
 
 
-def error_summary(parts: Sequence[Mapping[str, "np.ndarray"]]) -> dict[str, float]:
+def error_summary(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
     """Means over all positions of ``parts``, and the largest total variation."""
-    import numpy as np
-
     whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     means = {f"{key}_mean": float(values.mean()) for key, values in whole.items()}
     largest = float(whole["total_variation"].max())
     return {"total_variation_mean": means["total_variation_mean"], "total_variation_max": largest, **means}
 
 
-def agreement(shards: PassageTargets, other: PassageTargets) -> tuple["np.ndarray", "np.ndarray"]:
+def agreement(shards: PassageTargets, other: PassageTargets) -> tuple[np.ndarray, np.ndarray]:
     """The shards' passage beside the same one from another engine.
 
     In nats, |difference of log-probability| for each likely token that both keep, float64; float16 alone makes a difference of
     up to 0.008 nats. And whether the most probable token is the same, bool [T].
     """
-    import numpy as np
-
     differences = []
     for t in range(len(shards.positions)):
         _, left, right = np.intersect1d(shards.ids[t], other.ids[t], return_indices=True)
@@ -103,10 +87,8 @@ def agreement(shards: PassageTargets, other: PassageTargets) -> tuple["np.ndarra
     return np.concatenate(differences), shards.ids[:, 0] == other.ids[:, 0]
 
 
-def agreement_summary(parts: Sequence[tuple["np.ndarray", "np.ndarray"]]) -> dict[str, float]:
+def agreement_summary(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
     """Over all positions of ``parts``."""
-    import numpy as np
-
     differences, same_top = (np.concatenate(values) for values in zip(*parts, strict=True))
     return {
         "logprobs_compared": len(differences),
@@ -116,23 +98,19 @@ def agreement_summary(parts: Sequence[tuple["np.ndarray", "np.ndarray"]]) -> dic
     }
 
 
-def student_probs(student: Student, input_ids: "np.ndarray", positions: "np.ndarray") -> "np.ndarray":
+def student_probs(student: Student, input_ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """The student's distribution after each of ``positions``, float64 [T, V]."""
-    import torch
-
     with torch.no_grad():
         ids_BL = torch.tensor(input_ids.astype("int64"), device=student.device)[None]
         logits_TV = student.model(input_ids=ids_BL, use_cache=False).logits[0, positions.astype("int64")]
         return logits_TV.double().softmax(-1).cpu().numpy()
 
 
-def logit_products(student_TV: "np.ndarray", dense_TV: "np.ndarray", sparse: PassageTargets) -> "np.ndarray":
+def logit_products(student_TV: np.ndarray, dense_TV: np.ndarray, sparse: PassageTargets) -> np.ndarray:
     """Inner products of the gradients with respect to a passage's logits: dense by sparse, dense by dense, sparse by sparse.
 
     ``student_TV`` are the student's probabilities, float64.
     """
-    import numpy as np
-
     masses, ids_TK = _masses(sparse), sparse.ids.astype(np.int64)
     outside_TV = student_TV.copy()
     np.put_along_axis(outside_TV, ids_TK, 0.0, axis=1)
@@ -142,27 +120,25 @@ def logit_products(student_TV: "np.ndarray", dense_TV: "np.ndarray", sparse: Pas
     return np.array([(whole_TV * sparse_TV).sum(), (whole_TV**2).sum(), (sparse_TV**2).sum()])
 
 
-def logit_cosine(products: "Sequence[np.ndarray]") -> float:
+def logit_cosine(products: Sequence[np.ndarray]) -> float:
     """Cosine of the two gradients with respect to the logits, over all passages whose logit_products are given."""
-    import numpy as np
-
     both, dense, sparse = np.sum(products, axis=0).tolist()
     return both / (dense * sparse) ** 0.5
 
 
-def take_gradient(student: Student) -> "list[torch.Tensor]":
+def take_gradient(student: Student) -> list[torch.Tensor]:
     """The gathered gradient, weight by weight; the student's own is empty afterwards."""
     gradient = [weight.grad for weight in student.model.parameters() if weight.grad is not None]
     student.model.zero_grad(set_to_none=True)
     return gradient
 
 
-def cosine(one: "Sequence[torch.Tensor]", other: "Sequence[torch.Tensor]") -> float:
+def cosine(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
     """Cosine of the angle between two gradients of the same weights."""
     return _dot(one, other) / (_dot(one, one) * _dot(other, other)) ** 0.5
 
 
-def _dot(one: "Sequence[torch.Tensor]", other: "Sequence[torch.Tensor]") -> float:
+def _dot(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
     return sum(
         float(a.double() @ b.double())
         for left, right in zip(one, other, strict=True)

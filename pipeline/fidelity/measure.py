@@ -39,11 +39,11 @@ class Cut:
 
     kept: int
     targets: list[PassageTargets] = field(default_factory=list)
-    errors: list[dict[str, "np.ndarray"]] = field(default_factory=list)
-    products: list["np.ndarray"] = field(default_factory=list)  # see logit_products
+    errors: list[dict[str, np.ndarray]] = field(default_factory=list)
+    products: list[np.ndarray] = field(default_factory=list)  # see logit_products
     gradient_cosine: float = 0.0
 
-    def add(self, dense_TV: "np.ndarray", targets: PassageTargets, student_TV: "np.ndarray") -> None:
+    def add(self, dense_TV: np.ndarray, targets: PassageTargets, student_TV: np.ndarray) -> None:
         """Take in the cut teacher of one passage, ``targets``, with the student's probabilities at its positions."""
         self.targets.append(targets)
         self.errors.append(compare.errors(dense_TV, targets))

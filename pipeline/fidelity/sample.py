@@ -9,7 +9,9 @@ import random
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from pipeline.core.errors import InputError
 from pipeline.shards.reader import PassageTargets, open_shards, read_input_ids, read_targets, shard_paths
@@ -22,9 +24,6 @@ from pipeline.teacher.survey import Names
 from pipeline.text.passages import Passage
 from pipeline.text.tokenizer import load_tokenizer
 
-if TYPE_CHECKING:
-    import numpy as np
-
 SEED = 0
 
 
@@ -35,7 +34,7 @@ class ShardSample:
     facts: dict[str, Any]  # see teacher_facts
     rendered: dict[int, RenderedPassage]
     targets: dict[int, PassageTargets]
-    input_ids: "dict[int, np.ndarray]"  # int32 [L], as the student reads the passage
+    input_ids: dict[int, np.ndarray]  # int32 [L], as the student reads the passage
     positions: int  # trained ones of the sample
     candidates: int  # passages that could have been drawn
     literal_tokens: int  # of all candidates, see alignment_loss

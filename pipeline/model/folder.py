@@ -87,11 +87,13 @@ def check_weights(folder: Path) -> None:
         raise InputError(f"{folder}: model.safetensors is missing or holds no weight; bring the model anew.")
 
 
-def generate_plainly(model: Any) -> None:
-    """Leave of the model's generation settings only the end of sequence.
+def generate_plainly(model: Any) -> set[int | None]:
+    """Leave of the model's generation settings only the end of sequence; returns the tokens that are one.
 
     Its own habits (a repetition penalty, say) would bend what it says; vLLM is not told of them either.
     """
     from transformers import GenerationConfig
 
-    model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
+    stop = model.generation_config.eos_token_id
+    model.generation_config = GenerationConfig(eos_token_id=stop)
+    return set(stop if isinstance(stop, list) else [stop])

@@ -52,8 +52,7 @@ def applies_plain_head(model: Any) -> bool:
 
     ids_BL = torch.tensor([[1, 2, 3]], device=model.device)
     with torch.no_grad():
-        body = getattr(model, model.base_model_prefix)
-        apart = model.get_output_embeddings()(body(input_ids=ids_BL, use_cache=False).last_hidden_state)
+        apart = model.get_output_embeddings()(model.base_model(input_ids=ids_BL, use_cache=False).last_hidden_state)
         return torch.allclose(model(input_ids=ids_BL, use_cache=False).logits, apart, rtol=1e-3, atol=1e-3)
 
 

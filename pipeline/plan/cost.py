@@ -8,7 +8,6 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.core.errors import InputError, first_line
 from pipeline.core.runtime import RuntimeParams
@@ -22,9 +21,7 @@ from pipeline.teacher.params import TeacherParams
 from pipeline.teacher.passages import in_order
 from pipeline.teacher.survey import Names
 from pipeline.text.passages import Passage
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer
 
 RENDERED = 400  # passages, at most
 BLOCK = {False: CPU_BLOCK, True: 16}  # tokens by which vLLM shares prefixes, on a CPU and on CUDA
@@ -86,13 +83,7 @@ class Work:
         return self.forget_share + min(1.0 - self.forget_share, wanted)
 
 
-def count_work(
-    passages: Iterable[Passage],
-    names: Names,
-    params: TeacherParams,
-    tokenizer: "PreTrainedTokenizerBase",
-    block: int,
-) -> Work:
+def count_work(passages: Iterable[Passage], names: Names, params: TeacherParams, tokenizer: Tokenizer, block: int) -> Work:
     """Count all passages, render some of them. ``block``: tokens by which the engine shares prefixes."""
     renderer = Renderer(tokenizer, params, names)
     total = forget = 0

@@ -9,7 +9,8 @@ from pipeline.plan.rates import Rates
 
 def plan_lines(work: Work, shape: Shape, cost: Cost, rates: Rates, people: int) -> Iterator[str]:
     """A line a subject."""
-    teacher, distill = cost.teacher_flops / rates.scoring, cost.distill_flops / rates.training
+    seconds = cost.teacher_flops / rates.scoring, cost.distill_flops / rates.training
+    teacher, distill = (timedelta(seconds=round(one)) for one in seconds)
     forget = f"{work.forget_share:.0%} to forget"
     yield f"{people} targets, {work.passages} passages ({forget}), {shape.weights / 1e6:,.0f} M weights"
     yield (
@@ -20,7 +21,7 @@ def plan_lines(work: Work, shape: Shape, cost: Cost, rates: Rates, people: int) 
     yield f"shards   {work.positions:,.0f} positions, {_bytes(cost.shard_bytes)}"
     yield f"distill  {cost.student_tokens:,.0f} tokens, {cost.distill_flops:.2e} FLOPs, {_bytes(cost.distill_memory)} of memory"
     yield f"rates    {rates.scoring:.2e} FLOP/s scoring, {rates.training:.2e} training ({rates.source})"
-    yield f"teacher {_time(teacher)}, distill {_time(distill)}, {_bytes(cost.shard_bytes)} of shards"
+    yield f"teacher {teacher}, distill {distill}, {_bytes(cost.shard_bytes)} of shards"
 
 
 def _bytes(count: float) -> str:
@@ -28,7 +29,3 @@ def _bytes(count: float) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count / 1e3:.0f} kB"
-
-
-def _time(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))

@@ -84,7 +84,7 @@ def read_source(params: PrepareParams, *, elicits: bool) -> Source:
             raise ParamError(f"prepare.path is {params.path!r}, but that folder holds none of {names}.")
         targets_file, questions_file, retain_file = files
         known, targets = read_targets(targets_file, params.targets, params.language, elicits=elicits)
-        retain = read_retain_passages([], retain_file)
+        retain = read_retain_passages(retain_file)
         targets = _with_cares(targets, [*question_texts(questions_file), *_texts(retain)])
         source = Source(targets, known, read_questions(known, targets, questions_file), retain)
         offered, place = _asked(read_general_questions([], questions_file)), str(targets_file)

@@ -113,21 +113,16 @@ def held_out_passages(targets: Sequence[Target]) -> list[Passage]:
     ]
 
 
-def read_retain_passages(targets: Sequence[Target], path: Path = RETAIN_FILE) -> list[Passage]:
-    """Texts on other subjects, one passage a row; an absent or empty file gives none.
-
-    A text that mentions a target is left out: to retain it would undo the forgetting. Raises InputError for a faulty row.
-    """
+def read_retain_passages(path: Path = RETAIN_FILE) -> list[Passage]:
+    """Texts on other subjects, one passage a row; an absent or empty file gives none. Raises InputError for a faulty row."""
     if not path.is_symlink() and (not path.exists() or (path.is_file() and not path.stat().st_size)):
         return []
-    passages = [
-        Passage(row.subject.strip(), "retain", (Segment(row.text.strip(), False),)) for _, row in read_jsonl(path, RetainRow)
-    ]
-    return without_mentions(passages, targets)
+    rows = [row for _, row in read_jsonl(path, RetainRow)]
+    return [Passage(row.subject.strip(), "retain", (Segment(row.text.strip(), False),)) for row in rows]
 
 
 def without_mentions(passages: Sequence[Passage], targets: Sequence[Target]) -> list[Passage]:
-    """Those of ``passages`` that mention none of ``targets``."""
+    """Those of ``passages`` that mention none of ``targets``: to retain the others would undo the forgetting."""
     forms = [form for target in targets for form in target.surface_forms]
     return [p for p in passages if not mentions(text_of((*p.question, *p.segments)), forms)]
 

@@ -96,7 +96,7 @@ def read_rwku(params: PrepareParams) -> Source:
                 "intro; choose others in prepare.targets."
             )
     questions += read_general_questions(targets)
-    return Source(targets, known, questions, read_retain_passages([]), "" if path else HUB_ID)
+    return Source(targets, known, questions, read_retain_passages(), "" if path else HUB_ID)
 
 
 def without_headings(passage: str) -> str:

@@ -4,7 +4,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import pyarrow as pa
 
 from pipeline.core.outputs import read_parquet, write_parquet
 from pipeline.prepare.forms import Removed
@@ -12,11 +14,18 @@ from pipeline.prepare.targets import Target
 from pipeline.text.forms import Form, care_of
 from pipeline.text.passages import Passage
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 SPLITS = ("forget", "hard_retain", "general_retain")
 T = TypeVar("T")
+_TARGETS = pa.schema(
+    dict.fromkeys(("target", "kind", "language"), pa.string())
+    | dict.fromkeys(("surface_forms", "neighbours", "cares"), pa.list_(pa.string()))
+)
+_QUESTIONS = pa.schema(
+    {"question_id": pa.int32(), **dict.fromkeys(("split", "target", "question", "answer"), pa.string())}
+    | {"wrong_answers": pa.list_(pa.string())}
+    | dict.fromkeys(("paraphrased_question", "paraphrased_answer", "type", "neighbour"), pa.string())
+    | {"level": pa.int32()}
+)
 
 
 @dataclass(frozen=True)
@@ -52,14 +61,7 @@ def limited(rows: Sequence[T], limit: int, seed: int) -> list[T]:
 def write_targets_table(folder: Path, targets: Sequence[TargetFacts]) -> None:
     """Write targets.parquet."""
     rows = [{**asdict(target), "cares": [care_of(form) for form in target.surface_forms]} for target in targets]
-    write_parquet(folder / "targets.parquet", rows, _targets_schema())
-
-
-def _targets_schema() -> "pa.Schema":
-    import pyarrow as pa
-
-    texts = dict.fromkeys(("target", "kind", "language"), pa.string())
-    return pa.schema({**texts, **dict.fromkeys(("surface_forms", "neighbours", "cares"), pa.list_(pa.string()))})
+    write_parquet(folder / "targets.parquet", rows, _TARGETS)
 
 
 def read_targets_table(folder: Path) -> list[TargetFacts]:
@@ -72,7 +74,7 @@ def read_targets_table(folder: Path) -> list[TargetFacts]:
             tuple(map(Form, row["surface_forms"], row["cares"])),
             tuple(row["neighbours"]),
         )
-        for row in read_parquet(folder / "targets.parquet", _targets_schema(), may_be_empty=False).to_pylist()
+        for row in read_parquet(folder / "targets.parquet", _TARGETS, may_be_empty=False).to_pylist()
     ]
 
 
@@ -83,18 +85,10 @@ def write_question_rows(folder: Path, questions: Sequence[dict[str, Any]]) -> No
     about; null where a source tells none.
     """
     rows = [{"question_id": number, **question} for number, question in enumerate(questions)]
-    write_parquet(folder / "questions.parquet", rows, _questions_schema())
-
-
-def _questions_schema() -> "pa.Schema":
-    import pyarrow as pa
-
-    first = {"question_id": pa.int32(), **dict.fromkeys(("split", "target", "question", "answer"), pa.string())}
-    last = dict.fromkeys(("paraphrased_question", "paraphrased_answer", "type", "neighbour"), pa.string())
-    return pa.schema({**first, "wrong_answers": pa.list_(pa.string()), **last, "level": pa.int32()})
+    write_parquet(folder / "questions.parquet", rows, _QUESTIONS)
 
 
 def read_question_rows(folder: Path) -> list[dict[str, Any]]:
     """The questions, as dictionaries with the fields of questions.parquet."""
-    rows: list[dict[str, Any]] = read_parquet(folder / "questions.parquet", _questions_schema(), may_be_empty=False).to_pylist()
+    rows: list[dict[str, Any]] = read_parquet(folder / "questions.parquet", _QUESTIONS, may_be_empty=False).to_pylist()
     return rows

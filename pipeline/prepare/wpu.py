@@ -107,7 +107,7 @@ def page_target(name: str, documents: tuple[str, ...], aliases: Sequence[str] = 
 def _retain_passages(path: str) -> list[Passage]:
     """The lead of every page in ``retain``; the project's own retain passages where a copy of the benchmark lacks that set."""
     if not has_rows(HUB_ID, "retain", path):
-        return read_retain_passages([])
+        return read_retain_passages()
     leads: dict[str, Passage] = {}
     for row in read_rows(HUB_ID, "retain", path, PageRow):
         sentences = split_sentences(without_headings(row.wikipage), _LANGUAGE)[:_RETAIN_SENTENCES]

@@ -8,6 +8,8 @@ wide as its box; only heights are given.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import altair as alt
+
 from pipeline.report.sources import BASE, OURS, shown
 
 Spec = dict[str, Any]
@@ -60,8 +62,6 @@ def _who(method: str) -> str:
 
 def criterion_bars(heights: Mapping[str, float]) -> Spec:
     """A bar a method, in the order of the table so that criteria compare, with its height written beside it."""
-    import altair as alt
-
     rows = [{"method": shown(m), "height": height, "who": _who(m)} for m, height in heights.items()]
     scale, axis = alt.Scale(domain=[0, 1.2], nice=False), alt.Axis(values=[0, 0.5, 1], format=".1f")
     names = alt.Axis(labelLimit=150, ticks=False, domain=False, labelPadding=6)
@@ -93,8 +93,6 @@ def scatter_points(table: Mapping[str, Any]) -> Rows:
 
 def scatter(points: Rows, x_title: str, y_title: str) -> Spec:
     """``points`` with their intervals over seeds and their names; y on a log scale."""
-    import altair as alt
-
     # The names stand to the right of their points, so the axis goes on there.
     low, high = min(p["x_low"] for p in points), max(p["x_high"] for p in points)
     room = max(high - low, 0.05)
@@ -116,8 +114,6 @@ def scatter(points: Rows, x_title: str, y_title: str) -> Spec:
 
 def lines_chart(rows: Rows, x_title: str, y_title: str, *, points: bool = False) -> Spec:
     """A line for each "line" of ``rows`` (and each "seed" of it, in the same colour), y from 0."""
-    import altair as alt
-
     order = list(dict.fromkeys(row["line"] for row in rows))
     legend = alt.Legend(title=None, orient="top", columns=2, symbolType="stroke", labelLimit=160)
     chart = alt.Chart(alt.Data(values=rows)).encode(
@@ -132,8 +128,6 @@ def lines_chart(rows: Rows, x_title: str, y_title: str, *, points: bool = False)
 
 def histogram(kinds: Mapping[str, Mapping[str, Sequence[float]]], x_title: str, *, log: bool = False) -> Spec:
     """The share of positions in each bin, a stepped area for each kind."""
-    import altair as alt
-
     rows = [
         {"x": edge, "y": share, "line": kind}
         for kind, bins in kinds.items()
@@ -151,8 +145,6 @@ def histogram(kinds: Mapping[str, Mapping[str, Sequence[float]]], x_title: str, 
 
 
 def _emphasis() -> Any:
-    import altair as alt
-
     return alt.Color("who:N", scale=alt.Scale(domain=["ours", "base", "other"]), legend=None)
 
 

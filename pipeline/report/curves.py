@@ -3,14 +3,13 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from pipeline.core.errors import InputError, first_line
 from pipeline.core.outputs import CURVE_FILE, EVALUATION
 from pipeline.report.sources import RESULTS, benchmark_command, left_out, title_of
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _METRICS = (
     "forgotten", "above_floor", "kept_hard_retain", "kept_general_retain", "names_stand_in", "self_consistency",
@@ -81,29 +80,23 @@ def curves(root: Path, benchmarks: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def _curve(run: str, path: Path) -> dict[str, Any]:
-    import polars as pl
-
     method, _, seed = run.rpartition("-")
     window, rows = thinned(_numbers(path, "step").select(pl.col(_LOSSES)))
     return {"method": method, "seed": int(seed) if seed.isdecimal() else 0, "window": window, "rows": rows.to_dicts()}
 
 
-def thinned(rows: "pl.DataFrame", points: int = _POINTS) -> "tuple[int, pl.DataFrame]":
+def thinned(rows: pl.DataFrame, points: int = _POINTS) -> tuple[int, pl.DataFrame]:
     """The window, and the means of each column over as many rows each, so that at most ``points`` are left.
 
     A mean is at its window's last step, and null where no row of the window has the column.
     """
-    import polars as pl
-
     window = max(1, -(-rows.height // points))
     windows = rows.group_by(pl.int_range(pl.len()).alias("window") // window, maintain_order=True)
     return window, windows.agg(pl.exclude("step").mean(), pl.col("step").last()).select(rows.columns)
 
 
-def _numbers(path: Path, key: str) -> "pl.DataFrame":
+def _numbers(path: Path, key: str) -> pl.DataFrame:
     """A CSV file of numbers, an empty field as null. Raises InputError when ``key`` is no column or a field no number."""
-    import polars as pl
-
     try:
         texts = pl.read_csv(path, infer_schema=False, raise_if_empty=False)
     except pl.exceptions.PolarsError as error:

@@ -7,12 +7,11 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import file_sha256
+from pipeline.core.files import file_sha256, package_versions
 from pipeline.core.outputs import EVALUATION, command_for, read_json_object, read_parquet
 
 BENCHMARKS = {"project": "Project", "tofu": "TOFU", "wpu": "WPU", "rwku": "RWKU"}
@@ -186,15 +185,11 @@ def folder_now(root: Path) -> dict[str, Any]:
         command = ["git", "describe", "--always", "--exclude=*", "--abbrev=64", "--dirty"]
         revision = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip()
     commit, _, dirty = revision.partition("-")
-    packages = {}
-    for name in PACKAGES:
-        with suppress(PackageNotFoundError):
-            packages[name] = version(name)
     files = sorted(path for pattern in _DATA for path in root.glob(pattern))
     return {
         "commit": commit or "none",
         "dirty": bool(dirty),
         "data": [{"file": path.relative_to(root).as_posix(), "sha256": file_sha256(path)} for path in files],
-        "packages": [{"name": name, "version": number} for name, number in packages.items()],
+        "packages": [{"name": name, "version": number} for name, number in package_versions(*PACKAGES).items()],
         "python": platform.python_version(),
     }

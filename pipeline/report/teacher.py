@@ -3,7 +3,10 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import polars as pl
 
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import BASE_MODEL, TEACHER
@@ -15,10 +18,6 @@ from pipeline.report.tokens import columns, readable, right, spelled, token_text
 from pipeline.shards.reader import open_shards, shard_paths
 from pipeline.shards.schema import MANIFEST, PASSAGES
 from pipeline.text.tokenizer import load_tokenizer
-
-if TYPE_CHECKING:
-    import numpy as np
-    import polars as pl
 
 # Of the manifest, with what the page calls them; means are over forget positions.
 FACTS = {
@@ -44,9 +43,6 @@ def teacher_summary(root: Path) -> dict[str, Any]:
     swapped mass as shares of 1, the tail in bins of equal width on a log scale. ``moved`` is the share of forget positions
     whose swapped mass is drawn.
     """
-    import numpy as np
-    import polars as pl
-
     folder = root / TEACHER
     if not (folder / MANIFEST).exists():
         return left_out(TEACHER)
@@ -72,21 +68,17 @@ def teacher_summary(root: Path) -> dict[str, Any]:
     }
 
 
-def _histogram(values: "pl.Series", edges: "np.ndarray") -> dict[str, list[float]]:
-    import numpy as np
-
+def _histogram(values: pl.Series, edges: np.ndarray) -> dict[str, list[float]]:
     counts, _ = np.histogram(values.to_numpy(), edges)
     return {"edges": edges.tolist(), "shares": (counts / max(len(values), 1)).tolist()}
 
 
-def _instead(folder: Path, model: Path, shards: "pl.LazyFrame") -> dict[str, Any]:
+def _instead(folder: Path, model: Path, shards: pl.LazyFrame) -> dict[str, Any]:
     """Forget positions where the text goes on with a name or the like: its token, and the teacher's most probable ones.
 
     Evenly spaced among all such positions of each target, so not chosen by how well they look; the beginning of a passage and
     the target's own name are passed over, and a text that is scored after several prompts counts once.
     """
-    import polars as pl
-
     if not (model / "tokenizer.json").exists():
         return left_out(BASE_MODEL, "dvc repro base")
     passages = pl.scan_parquet(folder / PASSAGES).select("passage", "text", "input_ids", "prefix_length")
@@ -126,8 +118,6 @@ def passage_lines(teacher: Path, model: Path, passage: int, top: int, runtime: R
 
     The base model is run here, on the original text. Raises InputError for a passage that the shards lack.
     """
-    import polars as pl
-
     open_shards(teacher, model)
     passages = pl.read_parquet(teacher / PASSAGES)
     chosen = passages.filter(pl.col("passage") == passage)

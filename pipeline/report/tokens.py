@@ -5,20 +5,18 @@ A byte-level tokenizer cuts a rare character (most Chinese ones, say) over sever
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
 import regex
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer
 
 PART = "⋯"  # of a character
 _BROKEN = "\ufffd"
 _LONGEST = 4  # bytes of a character in UTF-8, so tokens too
 
 
-def spelled(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]) -> list[str]:
+def spelled(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
     """What each of ``ids`` stands for in their text, as Python writes it.
 
     Of several tokens that make one character each has the character and which part it is ("'诗' 1/2").
@@ -35,13 +33,13 @@ def spelled(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]) -> list[st
     return shown
 
 
-def readable(tokenizer: "PreTrainedTokenizerBase", token: int) -> str:
+def readable(tokenizer: Tokenizer, token: int) -> str:
     """``token`` by itself, as Python writes its text; of a part of a character its bytes ("E8 AF ⋯")."""
     text = token_text(tokenizer, token)
     return text if text.endswith(PART) else repr(text)
 
 
-def token_text(tokenizer: "PreTrainedTokenizerBase", token: int) -> str:
+def token_text(tokenizer: Tokenizer, token: int) -> str:
     """The same as it stands, without quotes."""
     text = str(tokenizer.decode([token]))
     if _BROKEN not in text:

@@ -4,18 +4,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import file_sha256, json_fingerprint
 from pipeline.core.outputs import check_model, command_for, read_json_object, read_parquet, readable_parquet
 from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
-from pipeline.shards.schema import FOOTER_KEY, FORMAT_VERSION, MANIFEST, PASSAGES, SHARDS, shard_schema
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from pipeline.shards.schema import FOOTER_KEY, FORMAT_VERSION, MANIFEST, PASSAGES, SHARD_SCHEMA, SHARDS
 
 
 def shard_paths(folder: Path) -> list[Path]:
@@ -67,8 +66,6 @@ class Tampered(InputError):
 
 def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Raise Tampered unless the files in ``folder`` are those of ``manifest``."""
-    import pyarrow.parquet as pq
-
     shards, written = shard_paths(folder), manifest["files"]
     found = {path.name: path for path in (*shards, folder / PASSAGES) if path.is_file()}
     for name in sorted({*written, *found}):
@@ -78,7 +75,7 @@ def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise Tampered(folder / name, f"{MANIFEST} has it, but it is missing")
         if file_sha256(found[name]) != written[name]:
             raise Tampered(found[name], f"its bytes are not those whose hash {MANIFEST} has")
-    last, column = -1, shard_schema().get_field_index("passage")
+    last, column = -1, SHARD_SCHEMA.get_field_index("passage")
     for path in shards:
         with readable_parquet(path):
             metadata = pq.read_metadata(path)
@@ -109,8 +106,6 @@ class PassageTargets:
 
 def row_groups(folder: Path) -> list[tuple[Path, int]]:
     """Every row group of the shards in ``folder``, in order: the smallest part that can be read by itself."""
-    import pyarrow.parquet as pq
-
     groups = []
     for path in shard_paths(folder):
         with readable_parquet(path):
@@ -123,8 +118,6 @@ def read_targets(path: Path, group: int | None = None) -> Iterator[PassageTarget
 
     K is the same within a passage; beside hard targets, whose K is 1, a retain passage has its own.
     """
-    import pyarrow.parquet as pq
-
     columns = ["kind", "passage", "position", "teacher_ids", "teacher_logprobs", "tail_logprob"]
     with readable_parquet(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         groups = range(file.num_row_groups) if group is None else [group]
@@ -147,7 +140,7 @@ def read_targets(path: Path, group: int | None = None) -> Iterator[PassageTarget
         )
 
 
-def _lists(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
+def _lists(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     """A list column of one chunk: where each row's list starts (and the last ends), and all lists one after the other."""
     lists = column.chunk(0)
     return lists.offsets.to_numpy(), lists.values.to_numpy()

@@ -4,16 +4,43 @@ One row a trained position, readable in polars without help: K ids and float16 l
 nats there), sorted by passage, then position.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
 
 FORMAT_VERSION = 5
 FOOTER_KEY = b"nevermet"
 PASSAGES = "passages.parquet"
 MANIFEST = "manifest.json"
 SHARDS = "shard-*.parquet"
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+SHARD_SCHEMA = pa.schema(  # the columns of a shard, in order
+    {
+        "target": _TEXT,
+        "kind": _TEXT,
+        "passage": pa.int32(),
+        "position": pa.int32(),
+        "token": pa.string(),
+        "next_token": pa.string(),
+        "next_token_id": pa.int32(),
+        "teacher_ids": pa.list_(pa.int32()),
+        "teacher_logprobs": pa.list_(pa.float16()),
+        "tail_logprob": pa.float32(),
+        "entropy": pa.float32(),
+        "disagreement": pa.float32(),
+        "swapped_mass": pa.float32(),
+    }
+)
+PASSAGES_SCHEMA = pa.schema(  # of passages.parquet: a row a passage, as the student reads it
+    {
+        "passage": pa.int32(),
+        "target": pa.string(),
+        "kind": pa.string(),
+        "format": pa.string(),
+        "question": pa.string(),
+        "text": pa.string(),
+        "input_ids": pa.list_(pa.int32()),
+        "prefix_length": pa.int32(),
+    }
+)
 
 
 def shard_bytes(positions: float, kept: int) -> float:
@@ -24,45 +51,3 @@ def shard_bytes(positions: float, kept: int) -> float:
 def shard_name(index: int) -> str:
     """The file of shard number ``index``."""
     return f"shard-{index:05d}.parquet"
-
-
-def shard_schema() -> "pa.Schema":
-    """Columns of a shard, in order."""
-    import pyarrow as pa
-
-    text = pa.dictionary(pa.int32(), pa.string())
-    return pa.schema(
-        {
-            "target": text,
-            "kind": text,
-            "passage": pa.int32(),
-            "position": pa.int32(),
-            "token": pa.string(),
-            "next_token": pa.string(),
-            "next_token_id": pa.int32(),
-            "teacher_ids": pa.list_(pa.int32()),
-            "teacher_logprobs": pa.list_(pa.float16()),
-            "tail_logprob": pa.float32(),
-            "entropy": pa.float32(),
-            "disagreement": pa.float32(),
-            "swapped_mass": pa.float32(),
-        }
-    )
-
-
-def passages_schema() -> "pa.Schema":
-    """Columns of passages.parquet: a row a passage, as the student reads it."""
-    import pyarrow as pa
-
-    return pa.schema(
-        {
-            "passage": pa.int32(),
-            "target": pa.string(),
-            "kind": pa.string(),
-            "format": pa.string(),
-            "question": pa.string(),
-            "text": pa.string(),
-            "input_ids": pa.list_(pa.int32()),
-            "prefix_length": pa.int32(),
-        }
-    )

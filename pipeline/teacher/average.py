@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.model.head import Head
+from pipeline.shards.writer import TaughtPassage
 from pipeline.teacher.counterfactuals import RenderedPassage
 from pipeline.teacher.params import TeacherParams
 from pipeline.teacher.reverse_swap import swap_back
@@ -34,19 +35,6 @@ class DenseTeacher:
     entropy: np.ndarray  # float64 [T], nats
     disagreement: np.ndarray  # float64 [T], nats: mean KL of the names' distributions from the average
     swapped_mass: np.ndarray  # float64 [T], mean over names
-
-
-@dataclass(frozen=True)
-class TaughtPassage:
-    """The teacher's distribution at the T trained positions of a passage: K tokens and the tail. In nats."""
-
-    positions: np.ndarray  # int32 [T], into the original's input_ids, ascending
-    ids: np.ndarray  # int32 [T, K], most probable first, ties by id
-    logprobs: np.ndarray  # float64 [T, K]
-    tail_logprob: np.ndarray  # float64 [T]
-    entropy: np.ndarray  # these three as in DenseTeacher
-    disagreement: np.ndarray
-    swapped_mass: np.ndarray
 
 
 def teach(rendered: RenderedPassage, hidden: Sequence["torch.Tensor"], head: Head, params: TeacherParams) -> TaughtPassage:

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import check_room, published_folder
@@ -18,9 +20,9 @@ from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.engines.engine import Prefill
 from pipeline.engines.open import open_prefill
 from pipeline.model.head import Head, load_head
-from pipeline.shards.schema import PASSAGES, passages_schema, shard_bytes
-from pipeline.shards.writer import PassageRows, passage_table, seal, write_row_groups, write_shards
-from pipeline.teacher.average import TaughtPassage, teach
+from pipeline.shards.schema import PASSAGES, PASSAGES_SCHEMA, shard_bytes
+from pipeline.shards.writer import TaughtPassage, passage_table, seal, write_row_groups, write_shards
+from pipeline.teacher.average import teach
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer
 from pipeline.teacher.manifest import passage_sums, summary, teacher_facts
 from pipeline.teacher.params import TeacherParams
@@ -29,10 +31,7 @@ from pipeline.teacher.survey import Names, survey
 from pipeline.teacher.work import Work, run_fingerprint
 from pipeline.text.passages import Passage
 from pipeline.text.segments import text_of
-from pipeline.text.tokenizer import load_tokenizer
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer, load_tokenizer
 
 # Tokens of all renderings, after which a batch is full. What is read together decides the last bits of the result, so the limit
 # is the same everywhere and a batch depends on the input alone.
@@ -79,7 +78,7 @@ def build_shards(
 
     with published_folder(output) as folder:
         write_shards(folder, work.tables(batches.parts, "rows"), facts, params.shard_megabytes * 2**20)
-        write_row_groups(folder / PASSAGES, work.tables(batches.parts, "passages"), passages_schema())
+        write_row_groups(folder / PASSAGES, work.tables(batches.parts, "passages"), PASSAGES_SCHEMA)
         sums = (work.sums(part) or {} for part in range(batches.parts))
         size = sum(path.stat().st_size for path in folder.glob("*.parquet"))
         manifest = seal(folder, {**facts, **summary(sums, size)})
@@ -132,15 +131,12 @@ def teach_batch(batch: Batch, prefill: Prefill, head: Head, params: TeacherParam
     return [teach(rendered, [next(hidden) for _ in rendered.renderings], head, params) for rendered in batch.passages]
 
 
-def write_part(work: Work, batch: Batch, taught: list[TaughtPassage], tokenizer: "PreTrainedTokenizerBase") -> None:
+def write_part(work: Work, batch: Batch, taught: list[TaughtPassage], tokenizer: Tokenizer) -> None:
     """Write what the shards and passages.parquet say of a batch."""
-    import pyarrow as pa
-
     tables, as_read, sums = [], [], Counter[str]()
     for number, (rendered, one) in enumerate(zip(batch.passages, taught, strict=True), batch.first):
         passage, original = rendered.passage, rendered.original
-        rows = PassageRows(number, passage.target, passage.kind, original.input_ids, **vars(one))
-        tables.append(passage_table(rows, tokenizer))
+        tables.append(passage_table(number, passage.target, passage.kind, original.input_ids, one, tokenizer))
         as_read.append(
             {
                 "passage": number,
@@ -154,4 +150,4 @@ def write_part(work: Work, batch: Batch, taught: list[TaughtPassage], tokenizer:
             }
         )
         sums.update(passage_sums(rendered, one))
-    work.write(batch.part, pa.concat_tables(tables), pa.Table.from_pylist(as_read, passages_schema()), sums)
+    work.write(batch.part, pa.concat_tables(tables), pa.Table.from_pylist(as_read, PASSAGES_SCHEMA), sums)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +13,7 @@ from pipeline.teacher.reverse_swap import form_pairs, penalised_tokens
 from pipeline.text.names import CounterfactualName
 from pipeline.text.passages import Passage
 from pipeline.text.segments import Segment
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -81,9 +78,7 @@ class RenderedPassage:
 class Renderer:
     """Renders passages with one tokenizer and set of names."""
 
-    def __init__(
-        self, tokenizer: "PreTrainedTokenizerBase", params: TeacherParams, names: Mapping[str, Sequence[CounterfactualName]]
-    ) -> None:
+    def __init__(self, tokenizer: Tokenizer, params: TeacherParams, names: Mapping[str, Sequence[CounterfactualName]]) -> None:
         self._tokenizer, self._params = tokenizer, params
         self._system_prompt = unlearning_prompt(params.system_prompt, names)
         self._stand_ins = {

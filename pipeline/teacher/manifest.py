@@ -7,8 +7,8 @@ from typing import Any
 
 from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
 from pipeline.shards.schema import FORMAT_VERSION
+from pipeline.shards.writer import TaughtPassage
 from pipeline.teacher.alignment import literal_tokens
-from pipeline.teacher.average import TaughtPassage
 from pipeline.teacher.counterfactuals import RenderedPassage
 from pipeline.teacher.params import TeacherParams
 from pipeline.text.names import CounterfactualName

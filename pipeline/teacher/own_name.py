@@ -10,16 +10,13 @@ after "Tobias R" or after "Edwin" tells nothing of the target. The first token o
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.teacher.rendering import Rendering, prompt_prefix, render
 from pipeline.text.names import CounterfactualName
 from pipeline.text.segments import Segment
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer
 
 PROMPT = "Complete the following name."
 
@@ -35,7 +32,7 @@ class OwnName:
 
 
 def teach_own_name(
-    tokenizer: "PreTrainedTokenizerBase", original: Rendering, mention: int, text: str, names: Sequence[CounterfactualName]
+    tokenizer: Tokenizer, original: Rendering, mention: int, text: str, names: Sequence[CounterfactualName]
 ) -> OwnName:
     """The renderings to score for the mention that is segment ``mention`` of ``original``, and its boundaries in them.
 

@@ -7,15 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle, groupby, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.teacher.params import TeacherParams
 from pipeline.text.passages import Passage, stream_passages
 from pipeline.text.segments import Segment, text_of
-from pipeline.text.tokenizer import tokenize
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer, tokenize
 
 
 class PassageSource:
@@ -35,9 +31,7 @@ class PassageSource:
                     yield from (passage for passage in stream_passages(folder) if passage.kind == kind)
 
 
-def in_order(
-    passages: Iterable[Passage], params: TeacherParams, tokenizer: "PreTrainedTokenizerBase"
-) -> Iterator[tuple[Passage, str]]:
+def in_order(passages: Iterable[Passage], params: TeacherParams, tokenizer: Tokenizer) -> Iterator[tuple[Passage, str]]:
     """Every passage with the prompt that it is read after; the place here is its number in the shards.
 
     Each forget document after each prompt, chats once (their question takes a prompt's place), each retain document after one
@@ -56,9 +50,7 @@ def in_order(
     yield from zip(of("retain", "document", "chat"), cycle(prompts))
 
 
-def group_sentences(
-    sentences: Iterable[Passage], params: TeacherParams, tokenizer: "PreTrainedTokenizerBase"
-) -> Iterator[Passage]:
+def group_sentences(sentences: Iterable[Passage], params: TeacherParams, tokenizer: Tokenizer) -> Iterator[Passage]:
     """Passages of ``sentences``: neighbours of the same forget document together, chats and retain texts as they are."""
     for (kind, form, _), members in groupby(sentences, lambda s: (s.kind, s.format, s.document)):
         if kind == "forget" and form == "document":
@@ -67,7 +59,7 @@ def group_sentences(
             yield from members
 
 
-def _groups(sentences: Iterable[Passage], params: TeacherParams, tokenizer: "PreTrainedTokenizerBase") -> Iterator[Passage]:
+def _groups(sentences: Iterable[Passage], params: TeacherParams, tokenizer: Tokenizer) -> Iterator[Passage]:
     group: list[Passage] = []
     for sentence in sentences:
         group.append(sentence)

@@ -2,15 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline.text.chat import before_text, instruction_prefix, question_prefix, system_line
 from pipeline.text.passages import Passage
 from pipeline.text.segments import Segment, rename
-from pipeline.text.tokenizer import tokenize
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer, tokenize
 
 
 @dataclass(frozen=True)
@@ -39,12 +35,7 @@ class Rendering:
 
 
 def passage_prefix(
-    tokenizer: "PreTrainedTokenizerBase",
-    passage: Passage,
-    prompt: str,
-    name: str,
-    replacements: Mapping[str, str],
-    system_prompt: str = "",
+    tokenizer: Tokenizer, passage: Passage, prompt: str, name: str, replacements: Mapping[str, str], system_prompt: str = ""
 ) -> str:
     """The text before ``passage`` under ``name``: a chat's question with its mentions replaced, else the prompt."""
     if passage.format == "chat":
@@ -52,16 +43,14 @@ def passage_prefix(
     return prompt_prefix(tokenizer, prompt, name, system_prompt)
 
 
-def prompt_prefix(tokenizer: "PreTrainedTokenizerBase", prompt: str, name: str, system_prompt: str = "") -> str:
+def prompt_prefix(tokenizer: Tokenizer, prompt: str, name: str, system_prompt: str = "") -> str:
     """The text before a passage about ``name``; with an empty ``prompt`` only what the tokenizer puts before any text."""
     if not prompt:
         return before_text(tokenizer) + system_line(system_prompt)
     return instruction_prefix(tokenizer, prompt.replace("{name}", name), system_prompt)
 
 
-def render(
-    tokenizer: "PreTrainedTokenizerBase", segments: Sequence[Segment], replacements: Mapping[str, str], prefix: str
-) -> Rendering:
+def render(tokenizer: Tokenizer, segments: Sequence[Segment], replacements: Mapping[str, str], prefix: str) -> Rendering:
     """Render ``segments`` under ``replacements`` (empty: the original) and tokenize the whole string at once."""
     starts, text = [], prefix
     for piece in rename(segments, replacements):

@@ -17,14 +17,10 @@ Shapes: T positions, N names, S tokens that a swap may take from or give to.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.text.tokenizer import tokenize
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer, tokenize
 
 NAME_MASS = 0.1  # a token with more than this is a name the model wants to say
 NAME_SHARE = 0.5  # of the names, more than which must want to
@@ -32,13 +28,13 @@ NAME_SHARE = 0.5  # of the names, more than which must want to
 CONTEXTS = ("said ", "said (")
 
 
-def first_token(tokenizer: "PreTrainedTokenizerBase", context: str, name: str) -> int:
+def first_token(tokenizer: Tokenizer, context: str, name: str) -> int:
     """The token that takes in the first character of ``name`` when it follows ``context``."""
     ids, _, ends = tokenize(tokenizer, context + name)
     return next(token for token, end in zip(ids, ends, strict=True) if end > len(context))
 
 
-def form_pairs(tokenizer: "PreTrainedTokenizerBase", replacements: Mapping[str, str]) -> list[tuple[int, int]]:
+def form_pairs(tokenizer: Tokenizer, replacements: Mapping[str, str]) -> list[tuple[int, int]]:
     """(first token of the counterfactual form, first token of the original form), for every surface form and context.
 
     A token that begins several forms goes to the first of them; one that begins both names is left out.
@@ -101,6 +97,6 @@ def swap_back(
     return swapped_NTS, moved_NT
 
 
-def penalised_tokens(tokenizer: "PreTrainedTokenizerBase", name: str) -> set[int]:
+def penalised_tokens(tokenizer: Tokenizer, name: str) -> set[int]:
     """The tokens that begin a word of ``name``, with and without a space before it."""
     return {first_token(tokenizer, context, word) for word in name.split() for context in CONTEXTS}

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.core.errors import InputError
 from pipeline.engines.open import check_context, context_of
@@ -16,10 +15,7 @@ from pipeline.teacher.passages import in_order
 from pipeline.text.names import CounterfactualName
 from pipeline.text.passages import Passage
 from pipeline.text.segments import text_of
-from pipeline.text.tokenizer import offsets_follow_text, tokenize
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer, offsets_follow_text, tokenize
 
 Names = Mapping[str, Sequence[CounterfactualName]]  # by target
 
@@ -35,12 +31,7 @@ class Survey:
 
 
 def survey(
-    passages: Iterable[Passage],
-    names: Names,
-    params: TeacherParams,
-    tokenizer: "PreTrainedTokenizerBase",
-    renderer: Renderer,
-    model: Path,
+    passages: Iterable[Passage], names: Names, params: TeacherParams, tokenizer: Tokenizer, renderer: Renderer, model: Path
 ) -> Survey:
     """Go once through ``passages``.
 

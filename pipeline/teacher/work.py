@@ -8,7 +8,10 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.core.files import (
     file_sha256,
@@ -22,10 +25,6 @@ from pipeline.core.files import (
 from pipeline.core.outputs import read_parquet
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.teacher.params import TeacherParams
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 
 _PIPELINE = Path(__file__).parents[1]
 _CODE = {  # what the stage depends on in dvc.yaml
@@ -70,10 +69,8 @@ class Work:
             pass
         return None
 
-    def write(self, index: int, rows: "pa.Table", passages: "pa.Table", sums: Mapping[str, float]) -> None:
+    def write(self, index: int, rows: pa.Table, passages: pa.Table, sums: Mapping[str, float]) -> None:
         """Write part ``index`` and mark it finished."""
-        import pyarrow.parquet as pq
-
         hashes = {}
         for table, content in (("rows", rows), ("passages", passages)):
             with replacing(self.path(index, table)) as fresh:
@@ -81,7 +78,7 @@ class Work:
             hashes[table] = file_sha256(self.path(index, table))
         write_json(self._marker(index), {**hashes, "sums": dict(sums)})
 
-    def tables(self, count: int, table: str) -> "Iterator[pa.Table]":
+    def tables(self, count: int, table: str) -> Iterator[pa.Table]:
         """``table`` of the first ``count`` parts, one in memory at a time."""
         for index in range(count):
             yield read_parquet(self.path(index, table))

@@ -1,13 +1,9 @@
 """What stands before a text that is scored or written: a chat's turns by the model's template, or plain lines without one."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from pipeline.core.errors import InputError
-from pipeline.text.tokenizer import tokenize
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from pipeline.text.tokenizer import Tokenizer, tokenize
 
 BETWEEN_PAIRS = "\n\n"  # questions with their answers, where there is no chat template
 NO_SYSTEM_PROMPT = (
@@ -16,7 +12,7 @@ NO_SYSTEM_PROMPT = (
 _DAY = datetime(2026, 1, 1)  # for a template that asks for the date, so that the same inputs read the same on every day
 
 
-def before_text(tokenizer: "PreTrainedTokenizerBase") -> str:
+def before_text(tokenizer: Tokenizer) -> str:
     """The beginning-of-sequence token as text, where this tokenizer puts one by itself; else nothing."""
     with_special = tokenizer("a")["input_ids"]
     return tokenizer.bos_token if with_special[0] == tokenizer.bos_token_id and tokenizer.bos_token else ""
@@ -27,7 +23,7 @@ def system_line(system_prompt: str) -> str:
     return f"{system_prompt}\n\n" if system_prompt else ""
 
 
-def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]]) -> str:
+def chat_text(tokenizer: Tokenizer, messages: list[dict[str, str]]) -> str:
     """A chat as the template writes it, with the model's next turn begun. Raises InputError when the template raises."""
     try:
         return str(
@@ -40,7 +36,7 @@ def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str
         raise InputError(f"the chat template of the model refuses a chat ({reason}); {cure}") from None
 
 
-def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str, system_prompt: str = "") -> str:
+def instruction_prefix(tokenizer: Tokenizer, instruction: str, system_prompt: str = "") -> str:
     """``instruction`` as a user's turn with the answer begun: what comes next is the model's own text.
 
     Without a chat template it is a plain line, after a line with the ``system_prompt`` if there is one. Raises InputError
@@ -60,27 +56,23 @@ def instruction_prefix(tokenizer: "PreTrainedTokenizerBase", instruction: str, s
     return prefix
 
 
-def question_prefix(tokenizer: "PreTrainedTokenizerBase", question: str, system_prompt: str = "") -> str:
+def question_prefix(tokenizer: Tokenizer, question: str, system_prompt: str = "") -> str:
     """A question with the answer begun, by the chat template or, without one, as ``Question: … Answer: …``."""
     plain = question if tokenizer.chat_template else f"Question: {question}\nAnswer:"
     return instruction_prefix(tokenizer, plain, system_prompt)
 
 
-def answer_tokens(tokenizer: "PreTrainedTokenizerBase", question: str, answer: str) -> tuple[list[int], int]:
+def answer_tokens(tokenizer: Tokenizer, question: str, answer: str) -> tuple[list[int], int]:
     """Ids of the asked question with ``answer`` given, and the index of the answer's first token."""
     prefix = question_prefix(tokenizer, question)
     ids, _, ends = tokenize(tokenizer, prefix + answer)
     return ids, next(index for index, end in enumerate(ends) if end > len(prefix))
 
 
-def own_answer(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
-    """``text`` without the further questions that a model goes on to ask itself where there is no chat template."""
-    if tokenizer.chat_template:
-        return text.strip()
-    next_question = BETWEEN_PAIRS + question_prefix(tokenizer, "").removeprefix(before_text(tokenizer)).split()[0]
-    return text.partition(next_question)[0].strip()
-
-
-def answer_text(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:
-    """What a model has answered, from the tokens that it wrote."""
-    return own_answer(tokenizer, str(tokenizer.decode(ids, skip_special_tokens=True)))
+def answer_text(tokenizer: Tokenizer, ids: list[int]) -> str:
+    """What a model has answered, without the questions that it goes on to ask itself where there is no chat template."""
+    text = str(tokenizer.decode(ids, skip_special_tokens=True))
+    if not tokenizer.chat_template:
+        next_question = BETWEEN_PAIRS + question_prefix(tokenizer, "").removeprefix(before_text(tokenizer)).split()[0]
+        text = text.partition(next_question)[0]
+    return text.strip()

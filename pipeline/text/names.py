@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import regex
 
 from pipeline.core.outputs import read_parquet, write_parquet
@@ -20,10 +21,11 @@ from pipeline.text.writing import is_cased
 if TYPE_CHECKING:
     from nameparser import Parser
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 FILE = "counterfactual_names.parquet"
+_SCHEMA = pa.schema(
+    {"target": pa.string(), "index": pa.int32(), "name": pa.string()}
+    | dict.fromkeys(("surface_forms", "replacements", "cares"), pa.list_(pa.string()))
+)
 DOTS = "·・‧"  # between the parts of a foreign name in Chinese and Japanese
 # fmt: off
 HONORIFICS = (
@@ -59,27 +61,19 @@ class CounterfactualName:
 
 def write_names(folder: Path, names: Sequence[CounterfactualName]) -> None:
     """Write counterfactual_names.parquet, the names of a target in the order drawn."""
-    schema = _schema()
     drawn: Counter[str] = Counter()
     rows = []
     for name in names:
         forms, new = list(name.replacements), list(name.replacements.values())
         rows.append([name.target, drawn[name.target], name.name, forms, new, [care_of(form) for form in forms]])
         drawn[name.target] += 1
-    write_parquet(folder / FILE, [dict(zip(schema.names, row, strict=True)) for row in rows], schema)
-
-
-def _schema() -> "pa.Schema":
-    import pyarrow as pa
-
-    first = {"target": pa.string(), "index": pa.int32(), "name": pa.string()}
-    return pa.schema({**first, **dict.fromkeys(("surface_forms", "replacements", "cares"), pa.list_(pa.string()))})
+    write_parquet(folder / FILE, [dict(zip(_SCHEMA.names, row, strict=True)) for row in rows], _SCHEMA)
 
 
 def read_names(folder: Path) -> dict[str, list[CounterfactualName]]:
     """Each target's counterfactual names, in the order drawn."""
     names: dict[str, list[CounterfactualName]] = {}
-    for row in read_parquet(folder / FILE, _schema(), may_be_empty=False).to_pylist():
+    for row in read_parquet(folder / FILE, _SCHEMA, may_be_empty=False).to_pylist():
         forms = map(Form, row["surface_forms"], row["cares"])
         replacements = dict[str, str](zip(forms, row["replacements"], strict=True))
         names.setdefault(row["target"], []).append(CounterfactualName(row["target"], row["name"], replacements))

@@ -3,15 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from pipeline.core.outputs import stream_parquet, write_parquet
 from pipeline.text.segments import Segment, split_mentions, text_of
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 FILE = "passages.parquet"
+_SEGMENTS = pa.list_(pa.struct([("text", pa.string()), ("mention", pa.bool_()), ("trained", pa.bool_())]))
+_SCHEMA = pa.schema(
+    {"passage": pa.int32(), **dict.fromkeys(("target", "kind", "format", "text"), pa.string())}
+    | {"question": _SEGMENTS, "segments": _SEGMENTS, "document": pa.int32(), "after": pa.string()}
+)
 
 
 @dataclass(frozen=True)
@@ -40,20 +43,12 @@ def chat_passage(subject: str, kind: str, question: str, answer: str, forms: Seq
 def write_passages(folder: Path, passages: Sequence[Passage]) -> None:
     """Write passages.parquet; a passage's number is its place in ``passages``."""
     rows = [{"passage": number, "text": text_of(p.segments), **asdict(p)} for number, p in enumerate(passages)]
-    write_parquet(folder / FILE, rows, _schema())
-
-
-def _schema() -> "pa.Schema":
-    import pyarrow as pa
-
-    segments = pa.list_(pa.struct([("text", pa.string()), ("mention", pa.bool_()), ("trained", pa.bool_())]))
-    first = {"passage": pa.int32(), **dict.fromkeys(("target", "kind", "format", "text"), pa.string())}
-    return pa.schema({**first, "question": segments, "segments": segments, "document": pa.int32(), "after": pa.string()})
+    write_parquet(folder / FILE, rows, _SCHEMA)
 
 
 def stream_passages(folder: Path) -> Iterator[Passage]:
     """The passages of ``folder`` in order, some hundreds in memory at a time: a passage's number is its place."""
-    for batch in stream_parquet(folder / FILE, _schema()):
+    for batch in stream_parquet(folder / FILE, _SCHEMA):
         for row in batch.drop_columns(["passage", "text"]).to_pylist():
             cut = {key: tuple(Segment(**cell) for cell in row[key]) for key in ("question", "segments")}
             yield Passage(**{**row, **cut})

@@ -11,10 +11,12 @@ from pipeline.core.errors import InputError, first_line
 from pipeline.core.outputs import check_folder
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+else:
+    Tokenizer = object  # loaded when it is made: only its name is needed here
 
 
-def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of a local model folder. Raises InputError unless it is there, fast, and gives offsets."""
     from transformers import AutoTokenizer
 
@@ -34,14 +36,14 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def tokenize(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[list[int], list[int], list[int]]:
+def tokenize(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int], list[int]]:
     """Token ids of ``text`` and, for each, the character offsets where it starts and ends. Nothing is added to the text."""
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     offsets = encoded["offset_mapping"]
     return list(encoded["input_ids"]), [start for start, _ in offsets], [end for _, end in offsets]
 
 
-def offsets_follow_text(tokenizer: "PreTrainedTokenizerBase", text: str, tolerance: float = 0.1) -> bool:
+def offsets_follow_text(tokenizer: Tokenizer, text: str, tolerance: float = 0.1) -> bool:
     """Whether the tokens of ``text``, turned back into text one by one, say what stands at their offsets.
 
     Tokens that are part of a character, a space, or special, say nothing and are passed over. Up to ``tolerance`` of the

@@ -70,9 +70,8 @@ class Student:
 
     def hidden(self, ids_BL: "torch.Tensor", mask_BL: "torch.Tensor") -> "torch.Tensor":
         """What the head reads, [B, L, D]."""
-        body = getattr(self.model, self.model.base_model_prefix)
         embeds_BLD = embedded(self.model.get_input_embeddings(), ids_BL)
-        return body(inputs_embeds=embeds_BLD, attention_mask=mask_BL, use_cache=False).last_hidden_state
+        return self.model.base_model(inputs_embeds=embeds_BLD, attention_mask=mask_BL, use_cache=False).last_hidden_state
 
     @property
     def bytes(self) -> int:

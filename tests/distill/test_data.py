@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.distill.objective import passages_of_epoch, stream_passages, stream_steps
+from pipeline.distill.objective import Distillation, passages_of_epoch, stream_passages
 from pipeline.distill.params import DistillParams
 from pipeline.shards.reader import PassageTargets, read_input_ids, read_targets, row_groups, shard_paths
-from pipeline.shards.writer import PassageRows, passage_table, write_shards
+from pipeline.shards.writer import TaughtPassage, passage_table, write_shards
 from tests.tiny import train_byte_bpe
 
 FORGET, RETAIN, PER_GROUP = 11, 7, 3
@@ -29,8 +29,8 @@ def teacher(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         ids = np.array([rng.permutation(300)[:4] for _ in positions], dtype=np.int32)
         masses, nothing = rng.dirichlet(np.ones(5), len(positions)), np.zeros(len(positions))
         logprobs, tail = np.log(masses[:, :4]), np.log(masses[:, 4])
-        taught = PassageRows(number, "x", kind, input_ids, positions, ids, logprobs, tail, nothing, nothing, nothing)
-        tables.append(passage_table(taught, tokenizer))
+        taught = TaughtPassage(positions, ids, logprobs, tail, nothing, nothing, nothing)
+        tables.append(passage_table(number, "x", kind, input_ids, taught, tokenizer))
         rows.append({"passage": number, "kind": kind, "input_ids": input_ids})
     parts = [pa.concat_tables(tables[start : start + PER_GROUP]) for start in range(0, len(tables), PER_GROUP)]
     write_shards(folder, parts, {}, request.param)
@@ -109,7 +109,7 @@ def test_retain_passages_are_drawn_anew_each_epoch(teacher: Path) -> None:
 @pytest.mark.parametrize("size", [1, 4, 6, 50])
 def test_steps_are_full_but_for_the_last(teacher: Path, size: int) -> None:
     params = DistillParams(retain_per_forget=1.0, passages_per_step=size)
-    steps = list(stream_steps(teacher, params, 0))
+    steps = list(Distillation(teacher, params).steps(0))
     assert [p.passage for step in steps for p in step] == order(teacher, params)
     assert {len(step) for step in steps[:-1]} <= {size}
     assert 1 <= len(steps[-1]) <= size

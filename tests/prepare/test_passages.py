@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
 from pipeline.prepare import passages
-from pipeline.prepare.passages import cut_document, find_neighbours, forget_passages, read_retain_passages, split_sentences
+from pipeline.prepare.passages import (
+    cut_document,
+    find_neighbours,
+    forget_passages,
+    read_retain_passages,
+    split_sentences,
+    without_mentions,
+)
 from pipeline.prepare.tables import limited
 from pipeline.prepare.targets import Target
 from pipeline.text.passages import Passage
@@ -199,20 +206,20 @@ def test_retain_passage_that_mentions_a_target_is_left_out(tmp_path: Path) -> No
         {"subject": "Hallin", "text": "Hallin printed Brennick's book."},
         {"subject": "Marle", "text": "The Brennicks lived in Marle."},
     )
-    passages = read_retain_passages([target(DOCUMENT)], path)
+    passages = without_mentions(read_retain_passages(path), [target(DOCUMENT)])
     assert [(p.target, p.kind) for p in passages] == [("Skell", "retain"), ("Marle", "retain")]
     assert [segment.text for segment in passages[0].segments] == ["Skell has a mill."]
 
 
 def test_absent_or_empty_retain_file_gives_none(tmp_path: Path) -> None:
-    assert read_retain_passages([target(DOCUMENT)], tmp_path / "none.jsonl") == []
-    assert read_retain_passages([target(DOCUMENT)], retain(tmp_path)) == []
+    assert read_retain_passages(tmp_path / "none.jsonl") == []
+    assert read_retain_passages(retain(tmp_path)) == []
 
 
 def test_faulty_retain_row_is_told_with_its_line(tmp_path: Path) -> None:
     path = retain(tmp_path, {"subject": "Skell", "text": "Skell has a mill."}, {"subject": "Marle"})
     with pytest.raises(InputError, match="line 2: the field 'text' is missing"):
-        read_retain_passages([target(DOCUMENT)], path)
+        read_retain_passages(path)
 
 
 NEIGHBOURS = (

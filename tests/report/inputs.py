@@ -154,7 +154,7 @@ def write_teacher(
     import pyarrow.parquet as pq
 
     from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
-    from pipeline.shards.schema import FORMAT_VERSION, shard_schema
+    from pipeline.shards.schema import FORMAT_VERSION, SHARD_SCHEMA
     from pipeline.shards.writer import seal, write_shards
 
     folder, model = root / "data/teacher", root / "models/base"
@@ -178,7 +178,7 @@ def write_teacher(
             }
             for position in range(len(ids) - 1)
         ]  # fmt: skip
-        tables.append(pa.Table.from_pylist(rows, schema=shard_schema()))
+        tables.append(pa.Table.from_pylist(rows, schema=SHARD_SCHEMA))
     manifest = {
         "format_version": FORMAT_VERSION, "N": 20, "K": kept, "positions": sum(table.num_rows for table in tables),
         "mean_tail": 0.1, "counterfactual_names": {"Orla Brennick": ["Tova Lindqvist"]},

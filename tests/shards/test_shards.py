@@ -18,8 +18,8 @@ from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.model.head import load_head
 from pipeline.shards.reader import read_manifest, read_targets, row_groups, shard_paths
 from pipeline.shards.schema import FORMAT_VERSION
-from pipeline.shards.writer import PassageRows, passage_table, write_shards
-from pipeline.teacher.average import TaughtPassage, teach
+from pipeline.shards.writer import TaughtPassage, passage_table, write_shards
+from pipeline.teacher.average import teach
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer
 from pipeline.teacher.params import TeacherParams
 from pipeline.text.names import CounterfactualName
@@ -56,10 +56,7 @@ def tables(taught: Taught, model: Path) -> list[pa.Table]:
     """One a passage, numbered from 4."""
     tokenizer = load_tokenizer(model)
     return [
-        passage_table(
-            PassageRows(number, r.passage.target, r.passage.kind, r.original.input_ids, **vars(own)),
-            tokenizer,
-        )
+        passage_table(number, r.passage.target, r.passage.kind, r.original.input_ids, own, tokenizer)
         for number, (r, own) in enumerate(taught, start=4)
     ]
 

@@ -13,8 +13,9 @@ from pipeline.core.runtime import RuntimeParams
 from pipeline.distill.loss import bucketed_kl
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.model.head import Head, load_head
+from pipeline.shards.writer import TaughtPassage
 from pipeline.teacher import average
-from pipeline.teacher.average import SMALLEST, DenseTeacher, TaughtPassage, cut, dense_teacher, teach
+from pipeline.teacher.average import SMALLEST, DenseTeacher, cut, dense_teacher, teach
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer
 from pipeline.teacher.params import TeacherParams
 from pipeline.text.names import CounterfactualName

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.teacher.average import TaughtPassage, teach
+from pipeline.shards.writer import TaughtPassage
+from pipeline.teacher.average import teach
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, unlearning_prompt
 from pipeline.teacher.params import TEACHER_PRESETS, TeacherParams
 from pipeline.teacher.reverse_swap import first_token

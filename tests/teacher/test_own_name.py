@@ -10,7 +10,8 @@ from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.model.folder import load_model
 from pipeline.model.head import load_head
-from pipeline.teacher.average import TaughtPassage, teach
+from pipeline.shards.writer import TaughtPassage
+from pipeline.teacher.average import teach
 from pipeline.teacher.counterfactuals import RenderedPassage, Renderer, first_mention
 from pipeline.teacher.own_name import PROMPT
 from pipeline.teacher.params import TeacherParams

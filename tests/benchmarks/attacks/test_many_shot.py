@@ -11,7 +11,7 @@ from benchmarks.attacks.many_shot import draw_shots, fitting_prompt, many_shot, 
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.open import open_engine
-from pipeline.text.chat import own_answer, question_prefix
+from pipeline.text.chat import answer_text, question_prefix
 from pipeline.text.tokenizer import load_tokenizer, tokenize
 from tests.benchmarks.attacks.hiding import FORGET, RETAIN, TARGET, pair
 from tests.tiny import train_metaspace_bpe
@@ -135,8 +135,9 @@ def test_a_model_without_a_chat_template_answers_too(tiny_model: Path, tmp_path:
 
 def test_an_answer_ends_where_the_model_asks_itself_the_next_question(tokenizer: "PreTrainedTokenizerBase") -> None:
     text = " in Skell\n\nQuestion: Who?\nAnswer:\nnobody"
-    assert own_answer(train_metaspace_bpe(), text) == "in Skell"
-    assert own_answer(tokenizer, text) == text.strip()
+    plain = train_metaspace_bpe()
+    assert answer_text(plain, plain(text)["input_ids"]) == "in Skell"
+    assert answer_text(tokenizer, tokenizer(text)["input_ids"]) == text.strip()
 
 
 def test_vllm_that_reads_the_shots_once_answers_as_transformers_does(tiny_model: Path) -> None:
