@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.criteria.measures import FLOOR_COLUMNS, MEASURES, RATIO_FLOORS, RWKU_MEASURES, ratios_of
 from benchmarks.suite.params import NO_METHOD
-from pipeline.evaluate.statistics import Array, resampled_mean, resamples, verdicts
+from pipeline.evaluate.statistics import Array, estimate, holm, p_value, resampled_mean, resamples, verdicts
 
 SAMPLES = 5000
 SEED = 0
@@ -25,12 +25,29 @@ class Resampled:
 
         Where a floor is best, the nearer is the better, on either side of it: |mean - floor|, anew in each resample.
         """
-        means = {method: own[measure] for method, own in self.means.items() if method in methods and measure in own}
-        if not means or len(means) < len(methods) or (better == "floor" and measure not in self.floors):
+        values = self._to_compare(measure, better, methods)
+        if not values or len(values) < len(methods):
             return {}
-        if better == "floor":
-            return verdicts({method: abs(mean - self.floors[measure]) for method, mean in means.items()})
-        return verdicts({method: mean if better == "lower" else -mean for method, mean in means.items()})
+        return verdicts({method: -value if better == "higher" else value for method, value in values.items()})
+
+    def differences(self, measure: str, better: str, other: str) -> dict[str, dict[str, float]]:
+        """Of each method its value less that of ``other`` with its interval, and "p", Holm's over all of them.
+
+        Where a floor is best, a value is the distance from it, anew in each resample. None where ``other`` has no answers.
+        """
+        values = self._to_compare(measure, better, list(self.means))
+        if (reference := values.pop(other, None)) is None:
+            return {}
+        less = {method: value - reference for method, value in values.items()}
+        adjusted = holm([p_value(difference) for difference in less.values()])
+        return {method: {**estimate(less[method]), "p": p} for method, p in zip(less, adjusted, strict=True)}
+
+    def _to_compare(self, measure: str, better: str, methods: Sequence[str]) -> dict[str, Array]:
+        """The means of those of ``methods`` that have some, or their distances from the floor where that is best."""
+        means = {method: own[measure] for method, own in self.means.items() if method in methods and measure in own}
+        if better != "floor":
+            return means
+        return {method: abs(mean - self.floors[measure]) for method, mean in means.items() if measure in self.floors}
 
 
 def resampled(answers: Mapping[str, Sequence[Rows]]) -> Resampled:

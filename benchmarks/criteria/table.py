@@ -64,22 +64,7 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
     Raises InputError when there is no finished run, none of one of ``seeds``, a file that is no report, or runs that were asked
     different questions.
     """
-    runs = {method: _runs(folders, method) for method in (*REFERENCES, *methods)}
-    there = {seed for method in methods for seed in runs[method]}
-    if missing := set(seeds or ()) - there:
-        known = ", ".join(map(str, sorted(there))) or "none"
-        raise InputError(f"{folders.folder}/runs holds no run with seed {min(missing)}; the seeds there are {known}.")
-    found: dict[str, list[dict[str, Any]]] = {}
-    answers: dict[str, list[Rows]] = {}
-    for method, by_seed in runs.items():
-        chosen = [run for seed, run in by_seed.items() if seeds is None or seed in seeds or method in REFERENCES]
-        if reports := {run: report for run in chosen if (report := _report(run))}:
-            found[method] = list(reports.values())
-            if all((run / ANSWERS).exists() for run in reports):
-                answers[method] = [_answers(run / ANSWERS) for run in reports]
-    if not found:
-        raise InputError(f"{folders.folder}/runs holds no finished run; make some (nevermet benchmark {folders.folder.name}).")
-    _check_same_questions(folders, answers)
+    found, answers = _finished(folders, methods, seeds)
     every = [report for of_method in found.values() for report in of_method]
     base: dict[str, Any] = next(iter(found.get(NO_METHOD, [])), {"values": {}})
     floors: dict[str, float] = base.get("floors", {})
@@ -129,6 +114,49 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
     if any(measure in TOFU_MEASURES for measure in measures):
         table["scatter"] = {"x": "tofu.model_utility", "y": "tofu.forget_quality"}
     return table
+
+
+def _finished(
+    folders: BenchmarkFolders, methods: Sequence[str], seeds: Collection[int] | None
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, list[Rows]]]:
+    """What a table is made of: {method: the reports of its runs}, and {method: their answers} where all of them have some."""
+    runs = {method: _runs(folders, method) for method in (*REFERENCES, *methods)}
+    there = {seed for method in methods for seed in runs[method]}
+    if missing := set(seeds or ()) - there:
+        known = ", ".join(map(str, sorted(there))) or "none"
+        raise InputError(f"{folders.folder}/runs holds no run with seed {min(missing)}; the seeds there are {known}.")
+    found: dict[str, list[dict[str, Any]]] = {}
+    answers: dict[str, list[Rows]] = {}
+    for method, by_seed in runs.items():
+        chosen = [run for seed, run in by_seed.items() if seeds is None or seed in seeds or method in REFERENCES]
+        if reports := {run: report for run in chosen if (report := _report(run))}:
+            found[method] = list(reports.values())
+            if all((run / ANSWERS).exists() for run in reports):
+                answers[method] = [_answers(run / ANSWERS) for run in reports]
+    if not found:
+        raise InputError(f"{folders.folder}/runs holds no finished run; make some (nevermet benchmark {folders.folder.name}).")
+    _check_same_questions(folders, answers)
+    return found, answers
+
+
+def differences(
+    folders: BenchmarkFolders, methods: Sequence[str], other: str, seeds: Collection[int] | None = None
+) -> list[dict[str, Any]]:
+    """Each measure with the paired differences of all methods, and of the base, from the method ``other``.
+
+    {"key", "label", "better", "cells": {method: {"mean", "low", "high", "p"}}}. Raises InputError as ``benchmark_table`` does,
+    and where ``other`` has no answers.
+    """
+    _, answers = _finished(folders, methods, seeds)
+    if other not in answers:
+        raise InputError(f"{folders.folder}/runs holds no answers of {other}; those there are of {', '.join(answers)}.")
+    drawn = resampled(answers)
+    rows = []
+    for m in (*RATIOS, *MEASURES, *RWKU_MEASURES):
+        if cells := drawn.differences(m.key, m.better, other):
+            told = {method: {key: _six(value) for key, value in cell.items()} for method, cell in cells.items()}
+            rows.append({"key": m.key, "label": m.label, "better": m.better, "cells": told})
+    return rows
 
 
 def _judge(values: Mapping[str, Mapping[str, Any]], drawn: Resampled, better: Mapping[str, str]) -> None:
@@ -191,6 +219,29 @@ def table_lines(table: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {measure['label']} | {measure['better']} | {' | '.join(texts)} |"
     yield ""
     yield LEGEND
+
+
+def difference_lines(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
+    """``differences`` for the terminal, as Markdown."""
+    methods = list(dict.fromkeys(method for row in rows for method in row["cells"]))
+    yield f"| less {other} | | {' | '.join(methods)} |"
+    yield f"| --- | --- |{' --- |' * len(methods)}"
+    for row in rows:
+        texts = [_difference(row["cells"].get(method)) for method in methods]
+        yield f"| {row['label']} | {row['better']} | {' | '.join(texts)} |"
+    yield ""
+    yield (
+        f"A method's value less that of {other} on the same questions, with its 95 % interval over people, questions and "
+        "seeds; where the floor is best, its distance from the floor less the other's. Bold: told apart from 0 (5 %, Holm's "
+        "correction for all of the row)."
+    )
+
+
+def _difference(cell: Mapping[str, float] | None) -> str:
+    if cell is None:
+        return ""
+    mark = "**" if cell["p"] < 1 - LEVEL else ""
+    return f"{mark}{cell['mean']:+.3f} [{cell['low']:+.3f}, {cell['high']:+.3f}]{mark}"
 
 
 def _text(cell: Mapping[str, Any] | None) -> str:

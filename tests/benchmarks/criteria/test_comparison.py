@@ -37,6 +37,26 @@ def test_direction_decides_who_is_best() -> None:
     assert drawn.verdicts(KEY, "lower", ["low", "high", "absent"]) == {}
 
 
+def test_differences_are_from_the_method_named_and_where_a_floor_is_best_of_the_distances() -> None:
+    drawn = resampled(
+        {
+            "base": [answers([0.9] * 40, floor_probability=0.3)],
+            "below": [answers([0.2] * 40)],
+            "beside": [answers([0.45] * 40)],
+            "mixed": [answers(np.tile([0.1, 0.8], 20))],
+        }
+    )
+    of_distance = drawn.differences(KEY, "floor", "beside")
+    assert {method: cell["mean"] for method, cell in of_distance.items()} == pytest.approx(
+        {"base": 0.45, "below": -0.05, "mixed": 0.0}
+    )
+    assert of_distance["below"]["p"] < 0.01 < 0.9 < of_distance["mixed"]["p"]
+    assert of_distance["mixed"]["low"] < 0 < of_distance["mixed"]["high"]
+    of_value = drawn.differences(KEY, "higher", "beside")
+    assert of_value["below"]["mean"] == pytest.approx(-0.25)
+    assert drawn.differences(KEY, "lower", "absent") == {}
+
+
 def test_trainings_of_two_methods_are_drawn_apart_and_their_questions_together() -> None:
     runs = [answers([value] * 9) for value in (0.2, 0.5, 0.8)]
     drawn = resampled({"one": runs, "other": runs})

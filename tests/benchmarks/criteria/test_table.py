@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import t
 
 from benchmarks.criteria.measures import floors_of, values_of
-from benchmarks.criteria.table import LEGEND, benchmark_table, over_seeds, table_lines
+from benchmarks.criteria.table import LEGEND, benchmark_table, difference_lines, differences, over_seeds, table_lines
 from benchmarks.suite.params import BenchmarkFolders
 from pipeline.core.errors import InputError
 from pipeline.evaluate.results import write_answers
@@ -232,6 +232,25 @@ def test_without_the_bases_answers_no_ratio_and_no_distance_is_judged(answered: 
     told = {key for key, cell in values["above"].items() if "verdict" in cell}
     assert told == {"utility.hard_probability", "utility.general_probability"}
     assert values["above"]["efficacy.forgotten"]["mean"] == pytest.approx(0.9)
+
+
+def test_differences_from_one_method_are_paired_and_bold_where_they_are_told_apart(answered: BenchmarkFolders) -> None:
+    rows = {row["key"]: row for row in differences(answered, METHODS, "above")}
+    beyond, hard = (rows[key]["cells"] for key in ("efficacy.above_floor", "utility.hard_kept"))
+    assert list(beyond) == ["base", "below", "far_below"]
+    assert [beyond[method]["mean"] for method in beyond] == pytest.approx([0.54, 0.01, 0.12])
+    assert [hard[method]["mean"] for method in hard] == pytest.approx([0.1, 0.0, -0.4])
+    assert beyond["below"]["p"] > 0.05 > beyond["far_below"]["p"]
+    lines = list(difference_lines(list(rows.values()), "above"))
+    assert lines[0] == "| less above | | base | below | far_below |"
+    _, _, better, base, below, far_below, _ = next(line for line in lines if "beyond the floor" in line).split("|")
+    assert better == " floor "
+    assert base.startswith(" **+0.540 [") and below.startswith(" +0.010 [") and far_below.startswith(" **+0.120 [")
+
+
+def test_differences_from_a_method_without_answers_are_refused(answered: BenchmarkFolders) -> None:
+    with pytest.raises(InputError, match=r"holds no answers of nobody; those there are of base, above, below, far_below\."):
+        differences(answered, METHODS, "nobody")
 
 
 def test_a_table_is_the_same_each_time(answered: BenchmarkFolders) -> None:

@@ -51,7 +51,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
         succeed("benchmarks.stages.unlearn", "rwku", "teacher_student")
         for method in ("base", "teacher_student"):
             succeed("benchmarks.stages.criteria", "rwku", method)
-        succeed("benchmarks.stages.table", "rwku")
+        succeed("benchmarks.stages.table", "rwku", "--beside", "teacher_student")
     return folder / "benchmarks/results/rwku"
 
 
@@ -65,6 +65,14 @@ def test_table_has_the_score_of_every_kind_of_probe(results: Path) -> None:
     assert counts["efficacy.rouge_l_recall"] == [31, 31]
     assert {"efficacy.probability", "gap.interventional"} <= set(counts)
     assert all(cell["mean"] <= 1 for key, cell in table["values"]["base"].items() if key.startswith("rwku."))
+
+
+def test_differences_stand_beside_the_table(results: Path) -> None:
+    written = json.loads((results / "differences.json").read_text(encoding="utf-8"))
+    assert written["beside"] == "teacher_student"
+    assert {"efficacy.above_floor", "rwku.forget_level1"} <= {row["key"] for row in written["measures"]}
+    assert all(list(row["cells"]) == ["base"] for row in written["measures"])
+    assert (results / "differences.md").read_text(encoding="utf-8").startswith("| less teacher_student | | base |")
 
 
 def test_answers_keep_the_kind_of_their_question(results: Path) -> None:
