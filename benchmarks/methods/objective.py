@@ -63,7 +63,7 @@ class TextObjective:
         drawn = random.Random(f"{self._seed}:{epoch}:retain").sample(retain, min(wanted, len(retain)))
         size, steps = self._params.passages_per_step, self._params.steps
         if steps:
-            size = max(size, math.ceil(len(forget) / max(steps // self._params.epochs, 1)))
+            size = max(size, math.ceil(len(forget) / (steps // self._params.epochs)))
         count = math.ceil(len(forget) / size)
         dealt = [drawn[step * len(drawn) // count : (step + 1) * len(drawn) // count] for step in range(count)]
         return [[*forget[step * size : (step + 1) * size], *dealt[step]] for step in range(count)]

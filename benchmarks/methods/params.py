@@ -48,6 +48,8 @@ class BaselineParams(TrainParams):
     def _fit_together(self) -> Self:
         if self.objective not in (*EQUATIONS, RMU):
             raise ValueError(f"objective is {self.objective!r}, but must be one of {', '.join(map(repr, (*EQUATIONS, RMU)))}.")
+        if 0 < self.steps < self.epochs:
+            raise ValueError(f"steps is {self.steps}, but each of the {self.epochs} epochs takes one at least; raise it.")
         for prompt in self.prompts:
             if prompt and "{name}" not in prompt:
                 raise ValueError(f"prompts holds {prompt!r}, which lacks {{name}}; add it, or give '' for the text alone.")

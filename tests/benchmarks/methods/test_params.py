@@ -21,6 +21,7 @@ def test_defaults_when_nothing_is_given() -> None:
         ({"beta": -1}, "baseline.beta is -1, but must be at least 0"),
         ({"retain_per_forget": 0}, "baseline.retain_per_forget is 0, but must be above 0"),
         ({"seed": 1}, "baseline.seed is unknown"),
+        ({"steps": 2, "epochs": 3}, "baseline.steps is 2, but each of the 3 epochs takes one at least; raise it"),
         ({"prompts": ["Who is it?"]}, "baseline.prompts holds 'Who is it?', which lacks {name}"),
     ],
 )
