@@ -1,19 +1,18 @@
-"""The methods in one picture: how much each has forgotten, against how much of everything else it has kept."""
+"""The methods in one picture: how much each has forgotten, against how much of what is near it has kept."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import altair as alt
 
-from benchmarks.criteria.table import over_seeds
 from benchmarks.suite.params import NO_METHOD
 from pipeline.core.errors import InputError
 
-FORGET = "efficacy.probability"
-KEPT = ("utility.hard_probability", "utility.general_probability")
+FORGET, KEPT, QUALITY = "efficacy.above_floor", "utility.hard_kept", "quality.forget"
+FLOOR_OF = "efficacy.probability"
 OURS = "teacher_student"
-CHANCE = 0.25  # of the right answer among four
-_WIDTH, _HEIGHT = 720, 430  # pixels, the axes and their titles included
+BROKEN = 0.5  # quality of the answers, below which they have fallen apart
+_WIDTH, _HEIGHT = 640, 320  # pixels, within the axes
 _FONT = "Arial, Helvetica, sans-serif"
 _INK, _MUTED, _LINE = "#1d2126", "#5a6068", "#e3e3de"
 _COLORS = {"ours": "#0b5c8a", "base": _INK, "other": "#868d94"}
@@ -29,43 +28,42 @@ class Label(NamedTuple):
 
 
 LABELS = {
-    NO_METHOD: Label("base model", 10, 0),
-    OURS: Label("Nevermet (teacher-student)", 0, 38, "center"),
+    NO_METHOD: Label("base model", 10, -4),
+    OURS: Label("Nevermet (teacher-student)", 12, 12),
+    "gradient_ascent": Label("gradient ascent"),
     "gradient_difference": Label("gradient difference", -9, -9, "right"),
     "npo": Label("NPO"),
-    "simnpo": Label("SimNPO", -9, 10, "right"),
-    "whp": Label("Who's Harry Potter", -10, -9, "right"),
-    "prompting": Label("prompting", -10, 0, "right"),
-    "prompt_distill": Label("prompt distillation", -6, -12, "right"),
+    "simnpo": Label("SimNPO", 10, 10),
+    "altpo": Label("AltPO", -9, -9, "right"),
+    "rmu": Label("RMU", -10, 10, "right"),
+    "whp": Label("Who's Harry Potter", -9, 12, "right"),
+    "prompting": Label("prompting", -10, 2, "right"),
+    "prompt_distill": Label("prompt distillation", -4, -17, "right"),
 }
 
 
 def method_points(table: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A point for each method that has the three probabilities: "method", "name", "who"; x and y with x_low, x_high and so on.
+    """A point for each method that has both values: "method", "name", "who", "broken"; x and y with x_low, x_high and so on.
 
-    x is the mean over both sets of retain questions of the probability of the right answer over the base's, in percent; y is
-    that probability on forget questions. Low and high are 95 % intervals over seeds, the mean itself where there is one seed.
-    Raises InputError when the base lacks one of the three.
+    x is the share of the base's probability of the right answer that is kept on hard-retain questions, in percent; y is that
+    probability on forget questions, beyond the floor. Low and high are the table's 95 % intervals, the value itself where it
+    has none. ``broken``: the answers about the targets have fallen apart. Raises InputError when the base lacks one of the two.
     """
-    values = {m: cells for m, cells in table["values"].items() if all(cells.get(key) for key in (FORGET, *KEPT))}
+    values = {method: cells for method, cells in table["values"].items() if all(cells.get(key) for key in (FORGET, KEPT))}
     if NO_METHOD not in values:
-        raise InputError(f"the table has no {' or '.join((FORGET, *KEPT))} of {NO_METHOD}, so nothing can be set beside it.")
-    base = [values[NO_METHOD][key]["mean"] for key in KEPT]
+        raise InputError(f"the table has no {FORGET} or {KEPT} of {NO_METHOD}, so nothing can be set beside it.")
     points = []
     for method, cells in values.items():
-        seeds = zip(*(cells[key]["seeds"] for key in KEPT), strict=True)
-        kept = over_seeds([100 * sum(prob / of for prob, of in zip(seed, base, strict=True)) / len(KEPT) for seed in seeds])
-        point = {"method": method, "name": _label(method).text, "who": {OURS: "ours", NO_METHOD: "base"}.get(method, "other")}
-        for axis, cell in (("x", kept), ("y", over_seeds(cells[FORGET]["seeds"]))):
-            ends = {end: cell["mean"] if cell[end] is None else cell[end] for end in ("low", "high")}
-            point |= {axis: cell["mean"], f"{axis}_low": ends["low"], f"{axis}_high": ends["high"]}
+        quality = cells.get(QUALITY)
+        who = {OURS: "ours", NO_METHOD: "base"}.get(method, "other")
+        broken = bool(quality) and quality["mean"] < BROKEN
+        point = {"method": method, "name": _label(method).text, "who": who, "broken": broken}
+        for axis, key, times in (("x", KEPT, 100), ("y", FORGET, 1)):
+            mean, *ends = (cells[key][end] for end in ("mean", "low", "high"))
+            low, high = (mean if end is None else end for end in ends)
+            point |= {axis: times * mean, f"{axis}_low": times * low, f"{axis}_high": times * high}
         points.append(point)
     return points
-
-
-def forget_floor(table: Mapping[str, Any]) -> float | None:
-    """The probability that the base gives the right answers about people it never met."""
-    return next((measure["floor"] for measure in table["measures"] if measure["key"] == FORGET), None)
 
 
 def _label(method: str) -> Label:
@@ -75,17 +73,18 @@ def _label(method: str) -> Label:
 def methods_chart(table: Mapping[str, Any]) -> alt.LayerChart:
     """``method_points`` with their names and intervals, and the floor as a line."""
     points = method_points(table)
-    left = min(point["x_low"] for point in points) // 10 * 10
-    right = max(110.0, *(point["x_high"] for point in points))
+    left, right = 10 * (min(p["x_low"] for p in points) // 10), 10 * (max(p["x_high"] for p in points) // 10 + 1)
+    bottom, top = min(p["y_low"] for p in points) - 0.01, max(p["y_high"] for p in points) + 0.01
 
     def x(field: str) -> alt.X:
-        title = "kept: probability of the right answer on retain questions, in % of the base model's"
-        scale, axis = alt.Scale(domain=[left, right], nice=False, zero=False), alt.Axis(values=list(range(0, 101, 10)))
-        return alt.X(field, title=title, scale=scale, axis=axis)
+        title = "kept on neighbours: probability of the right answer, in % of the base model's"
+        return alt.X(
+            field, title=title, scale=alt.Scale(domain=[left, right], nice=False, zero=False), axis=alt.Axis(tickCount=8)
+        )
 
     def y(field: str) -> alt.Y:
-        title = "probability of the right answer, forget questions"
-        scale, axis = alt.Scale(domain=[0.15, 0.9], nice=False, zero=False), alt.Axis(values=[0.2, 0.4, 0.6, 0.8], format=".1f")
+        title = "right answer about the person, beyond the floor"
+        scale, axis = alt.Scale(domain=[bottom, top], nice=False, zero=False), alt.Axis(tickCount=5, format="+.2f")
         return alt.Y(field, title=title, scale=scale, axis=axis)
 
     def drawn(rows: list[dict[str, Any]]) -> alt.Chart:
@@ -93,16 +92,17 @@ def methods_chart(table: Mapping[str, Any]) -> alt.LayerChart:
 
     color = alt.Color("who:N", scale=alt.Scale(domain=list(_COLORS), range=list(_COLORS.values())), legend=None)
     size = alt.Size("who:N", scale=alt.Scale(domain=list(_COLORS), range=[190, 90, 90]), legend=None)
-    intervals = drawn(points).mark_rule(opacity=0.5).encode(color=color)
-    layers = [intervals.encode(x=x("x_low:Q"), x2="x_high:Q"), intervals.encode(y=y("y_low:Q"), y2="y_high:Q")]
-    if (floor := forget_floor(table)) is not None:
-        name = f"floor {floor:.3f}: the base about people it never met (chance is {CHANCE:g})"
-        line = drawn([{"x": left, "x_high": right, "y": floor, "name": name}])
-        layers += [
-            line.mark_rule(strokeDash=[5, 4], color=_MUTED).encode(x2="x_high:Q"),
-            line.mark_text(align="left", dx=6, dy=-10, color=_MUTED).encode(text="name:N"),
-        ]
-    layers.append(drawn(points).mark_point(filled=True, opacity=1).encode(color=color, size=size))
+    fill = alt.condition("datum.broken", alt.value("white"), color)
+    intervals = drawn(points).mark_rule(opacity=0.4).encode(color=color)
+    floor = next(measure["floor"] for measure in table["measures"] if measure["key"] == FLOOR_OF)
+    line = drawn([{"x": left, "x_high": right, "y": 0, "name": f"the floor, {floor:.3f}: the base about people it never met"}])
+    layers = [
+        intervals.encode(x=x("x_low:Q"), x2="x_high:Q"),
+        intervals.encode(y=y("y_low:Q"), y2="y_high:Q"),
+        line.mark_rule(strokeDash=[5, 4], color=_MUTED).encode(x2="x_high:Q"),
+        line.mark_text(align="right", dx=-6, dy=12, color=_MUTED).encode(x=x("x_high:Q"), text="name:N"),
+        drawn(points).mark_point(opacity=1, fillOpacity=1, strokeWidth=1.6).encode(color=color, fill=fill, size=size),
+    ]
     for point in points:
         (_, dx, dy, align), who = _label(point["method"]), point["who"]
         text = drawn([point]).mark_text(
@@ -115,14 +115,14 @@ def methods_chart(table: Mapping[str, Any]) -> alt.LayerChart:
         layers.append(text.encode(text="name:N"))
     title = alt.Title(
         "What each method has forgotten, and what it has kept",
-        subtitle=f"The best place is at the bottom right. Thin lines: 95 % intervals over {len(table['seeds'])} seeds.",
+        subtitle=[
+            "The best place is on the dashed line, at 100 %. Thin lines: 95 % intervals over people and their questions.",
+            "Hollow points: asked about these people, the model no longer writes sentences.",
+        ],
         anchor="start",
         offset=14,
     )
-    fit = alt.AutoSizeParams(type="fit", contains="padding")
-    chart = alt.layer(*layers).properties(
-        width=_WIDTH, height=_HEIGHT, title=title, background="white", padding=12, autosize=fit
-    )
+    chart = alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT, title=title, background="white", padding=12)
     axis = {"gridColor": _LINE, "domainColor": _LINE, "tickColor": _LINE, "labelColor": _MUTED, "titleColor": _MUTED}
     return (
         chart.configure(font=_FONT)
