@@ -58,7 +58,8 @@ def test_it_ends_with_the_same_weights(ready: Path, project: Path, number: signa
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), told
     assert not (project / "models/student").exists()
     left = checkpoints(project)
-    assert 1 <= len(left) <= 2 and int(left[-1].stem[5:]) >= after
+    # Two are kept; the signal may come between the writing of one and the removal of the oldest.
+    assert 1 <= len(left) <= 3 and int(left[-1].stem[5:]) >= after
     if number == signal.SIGTERM:
         assert told.splitlines()[-1].startswith("Error: stopped by SIGTERM; models/student")
     stage(project, "distill")
