@@ -47,19 +47,21 @@ def try_signals(
     rng = random.Random(0)
     for stage in stages:
         name, *arguments = stage.split()
-        command, started = (sys.executable, "-m", f"stages.{name}", *arguments), time.monotonic()
-        begin(copy(project, work), *command).wait()
+        command = (sys.executable, "-m", f"stages.{name}", *arguments)
+        _held(process := begin(copy(project, work), *command), work)
+        started = time.monotonic()
+        process.wait()
         seconds, said = time.monotonic() - started, _lines(work)
         for number in (number for number in SIGNALS for _ in range(moments)):
-            folder, moment = copy(project, work), rng.uniform(min(_STARTED, seconds / 2), seconds * 0.9)
+            folder, moment = copy(project, work), rng.uniform(0, seconds * 0.9)
             before = snapshot(folder)
-            process = begin(folder, *command)
+            _held(process := begin(folder, *command), folder)
             time.sleep(moment)
             process.send_signal(number)
             what = f"{stage}: {number.name} after {moment:.1f} s of {seconds:.1f} s"
             if not _ends(process):
                 yield Finding(what, "hang")
-            elif process.returncode == 0 or _lines(folder)[-1:] == said[-1:]:
+            elif process.returncode == 0 or _lines(folder)[-1:] == said[-1:] or _told_new(folder):
                 yield Finding(what, "ended", "it was faster")
             else:
                 yield _end(what, process.returncode, _lines(folder), number, snapshot(folder) != before)
@@ -84,6 +86,18 @@ def _lines(folder: Path) -> list[str]:
     lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").split("\n")
     shown = [line.rpartition("\r")[2] for line in lines]
     return [line for line in shown if line.strip() and "%|" not in line]
+
+
+def _held(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    """Wait until the stage holds its outputs: before that, a signal ends Python and not the stage."""
+    locks, owner = folder / ".nevermet/locks", f"process {process.pid} "
+    while process.poll() is None and not any(path.read_text().startswith(owner) for path in locks.glob("*.owner")):
+        time.sleep(0.01)
+
+
+def _told_new(folder: Path) -> bool:
+    """Whether the stage had written all it writes when the signal came, and says so."""
+    return any(line.startswith("Error: stopped") and line.endswith("is new.") for line in _lines(folder)[-1:])
 
 
 def _end(what: str, code: int, lines: list[str], number: signal.Signals, is_changed: bool) -> Finding:

@@ -26,9 +26,10 @@ _LEAST = 2**20  # bytes that any stage writes, about
 class Stopped(click.ClickException):
     """A stage that a signal ended."""
 
-    def __init__(self, number: int, outputs: tuple[Path, ...]) -> None:
-        left = " and ".join(map(str, outputs))
-        super().__init__(f"stopped by {signal.Signals(number).name}; {left} as before, run the same again to go on.")
+    def __init__(self, number: int, is_new: dict[Path, bool]) -> None:
+        left = " and ".join(f"{output} {'is new' if new else 'as before'}" for output, new in is_new.items())
+        go_on = "" if all(is_new.values()) else ", run the same again to go on"
+        super().__init__(f"stopped by {signal.Signals(number).name}; {left}{go_on}.")
         self.exit_code = 128 + number  # type: ignore[misc]  # as shells have it
 
 
@@ -86,11 +87,22 @@ def _signals_told(outputs: tuple[Path, ...]) -> Iterator[None]:
         return
     if "DVC_STAGE" in os.environ and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {output: _identity(output) for output in outputs}
     try:
         yield
     except _Signal as received:
-        raise Stopped(received.args[0], outputs) from None
+        for number in handlers:
+            signal.signal(number, signal.SIG_IGN)
+        for output in outputs:
+            recover(output)
+        is_new = {output: _identity(output) != identity for output, identity in before.items()}
+        raise Stopped(received.args[0], is_new) from None
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _identity(output: Path) -> int | None:
+    """What another file or folder in its place would not have: both are written beside it and renamed."""
+    return output.stat().st_ino if output.exists() else None

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import published_folder
-from pipeline.core.hold import hold
+from pipeline.core.hold import Stopped, hold
 from tests.project import environment, make_project, run, stage
 
 WAITING = """
@@ -75,6 +75,27 @@ def test_a_signal_ends_with_one_line(waiting: "subprocess.Popen[str]", number: s
     _, told = waiting.communicate(timeout=10)
     assert waiting.returncode == 128 + number
     assert told == f"Error: stopped by {number.name}; out as before, run the same again to go on.\n"
+
+
+def test_a_signal_after_the_writing_tells_what_is_new(here: Path) -> None:
+    Path("before").mkdir()
+    told = r"SIGINT; out is new and before as before, run .* again"
+    with pytest.raises(Stopped, match=told), hold(Path("out"), Path("before")):
+        with published_folder(Path("out")):
+            pass
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(Stopped, match=r"SIGTERM; out is new\.$"), hold(Path("out")):
+        with published_folder(Path("out")):
+            pass
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_between_two_renames_is_put_right(here: Path) -> None:
+    Path("out").mkdir()
+    with pytest.raises(Stopped, match="out as before, run"), hold(Path("out")):
+        Path("out").rename(".out.old")
+        signal.raise_signal(signal.SIGINT)
+    assert Path("out").exists() and not Path(".out.old").exists()
 
 
 def test_a_folder_that_takes_nothing_is_told_before_the_work(here: Path) -> None:
