@@ -1,6 +1,7 @@
-"""Sequences for a forward pass: grouped by length, and padded."""
+"""Sequences for a forward pass: grouped by length and padded, or laid into one row where they begin alike."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,3 +43,42 @@ def padded(
         ids_BL[row, place] = torch.tensor(tokens)
         mask_BL[row, place] = 1
     return ids_BL.to(device), mask_BL.to(device)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Sequences in one row of T tokens: where several begin alike, that stands once, and each goes on from there."""
+
+    input_ids: list[int] = field(default_factory=list)  # [T]
+    paths: dict[int, list[int]] = field(default_factory=dict)  # sequence: the columns of its tokens, in order
+
+    def tensors(self, device: str) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
+        """Token ids [1, T], positions [1, T], and which columns each token may look at: bool [1, 1, T, T]."""
+        import torch
+
+        positions_T = torch.zeros(len(self.input_ids), dtype=torch.long)
+        sees_TT = torch.zeros(len(self.input_ids), len(self.input_ids), dtype=torch.bool)
+        for path in self.paths.values():
+            columns_L = torch.tensor(path)
+            positions_T[columns_L] = torch.arange(len(path))
+            sees_TT[columns_L[:, None], columns_L] |= torch.ones(len(path), len(path), dtype=torch.bool).tril()
+        ids_T = torch.tensor(self.input_ids)
+        return ids_T[None].to(device), positions_T[None].to(device), sees_TT[None, None].to(device)
+
+
+def trees(sequences: Sequence[Sequence[int]], max_tokens: int) -> Iterator[Tree]:
+    """All ``sequences`` in trees of at most ``max_tokens`` tokens, or of one sequence; in the order of their tokens."""
+    tree, before = Tree(), tuple[int, ...]()
+    path: list[int] = []
+    for index in sorted(range(len(sequences)), key=lambda i: (tuple(sequences[i]), i)):
+        ids = tuple(sequences[index])
+        shared = next((n for n, (a, b) in enumerate(zip(before, ids, strict=False)) if a != b), min(len(before), len(ids)))
+        if tree.paths and len(tree.input_ids) + len(ids) - shared > max_tokens:
+            yield tree
+            tree, path, shared = Tree(), [], 0
+        fresh = range(len(tree.input_ids), len(tree.input_ids) + len(ids) - shared)
+        path, before = [*path[:shared], *fresh], ids
+        tree.input_ids.extend(ids[shared:])
+        tree.paths[index] = path
+    if tree.paths:
+        yield tree

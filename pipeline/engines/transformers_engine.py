@@ -1,17 +1,20 @@
 """Plain transformers behind the same interfaces: the reference vLLM is compared with, and the way where it does not run."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.batching import batches, padded
+from pipeline.core.batching import Tree, batches, padded, trees
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.model.folder import generate_plainly, load_model
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+_TREE_TOKENS = 512  # every token's attention looks over the whole row
 
 
 class TransformersEngine:
@@ -22,6 +25,7 @@ class TransformersEngine:
         self._device = pick_device(runtime.device)
         self._model = model or load_model(folder, self._device)
         self._stops = generate_plainly(self._model)
+        self._reads_trees: bool | None = None
 
     def hidden_states(self, sequences: Sequence[list[int]], first_rows: Sequence[int]) -> "list[torch.Tensor]":
         """See Prefill.hidden_states."""
@@ -29,11 +33,9 @@ class TransformersEngine:
 
         hidden: dict[int, torch.Tensor] = {}
         with torch.inference_mode():
-            for batch in batches([len(ids) for ids in sequences], self._max_tokens):
-                ids, mask = padded([sequences[index] for index in batch], self._device)
-                states_BLD = self._model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-                for row, index in enumerate(batch):
-                    hidden[index] = states_BLD[row, first_rows[index] : len(sequences[index])].clone()
+            for tree in self._trees(sequences):
+                states_TD = self._model.base_model(**_inputs(tree, self._model.dtype, self._device)).last_hidden_state[0]
+                hidden |= {index: states_TD[path[first_rows[index] :]] for index, path in tree.paths.items()}
         return [hidden[index] for index in range(len(sequences))]
 
     def next_logprobs(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> "list[np.ndarray]":
@@ -42,14 +44,24 @@ class TransformersEngine:
 
         scores: dict[int, np.ndarray] = {}
         with torch.inference_mode():
-            for batch in batches([len(ids) for ids in sequences], self._max_tokens):
-                ids, mask = padded([sequences[index] for index in batch], self._device)
-                logits_BTV = self._model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-                for row, index in enumerate(batch):
-                    start, length = starts[index], len(sequences[index])
-                    logprobs_TV = logits_BTV[row, start - 1 : length - 1].float().log_softmax(-1)
-                    scores[index] = logprobs_TV.gather(1, ids[row, start:length, None])[:, 0].cpu().numpy()
+            for tree in self._trees(sequences):
+                rows = sorted({column for index, path in tree.paths.items() for column in path[starts[index] - 1 : -1]})
+                row_of = {column: row for row, column in enumerate(rows)}
+                inputs = _inputs(tree, self._model.dtype, self._device)
+                logits_TV = self._model(**inputs, logits_to_keep=torch.tensor(rows, device=self._device)).logits[0]
+                logprobs_TV = logits_TV.float().log_softmax(-1)
+                for index, path in tree.paths.items():
+                    before = [row_of[column] for column in path[starts[index] - 1 : -1]]
+                    scores[index] = logprobs_TV[before, sequences[index][starts[index] :]].cpu().numpy()
         return [scores[index] for index in range(len(sequences))]
+
+    def _trees(self, sequences: Sequence[list[int]]) -> Iterator[Tree]:
+        """All ``sequences``; each in a tree of its own where the model can't look at more, or no further back than a window."""
+        if self._reads_trees is None:
+            self._reads_trees = _reads_trees(self._model, self._device)
+        window = getattr(self._model.config.get_text_config(), "sliding_window", None) or math.inf
+        fits = self._reads_trees and max(map(len, sequences), default=0) <= window
+        return trees(sequences, min(self._max_tokens, _TREE_TOKENS) if fits else 0)
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         """See Engine.generate."""
@@ -82,3 +94,31 @@ class TransformersEngine:
                 input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, pad_token_id=0, **settings
             )
         return [list(takewhile(lambda token: token not in self._stops, row)) for row in output[:, ids.shape[1] :].tolist()]
+
+
+def _inputs(tree: Tree, dtype: "torch.dtype", device: str) -> dict[str, Any]:
+    """What a model is called with to read ``tree``."""
+    import torch
+
+    ids_1T, positions_1T, sees_11TT = tree.tensors(device)
+    if len(tree.paths) == 1:
+        return {"input_ids": ids_1T, "use_cache": False}
+    mask_11TT = torch.zeros_like(sees_11TT, dtype=dtype).masked_fill(~sees_11TT, torch.finfo(dtype).min)
+    return {"input_ids": ids_1T, "position_ids": positions_1T, "attention_mask": mask_11TT, "use_cache": False}
+
+
+def _reads_trees(model: Any, device: str) -> bool:
+    """Whether ``model`` reads each sequence of a tree as if it stood alone, which state-space models, say, do not."""
+    import torch
+
+    (tree,) = trees(probe := [[1, 2, 3], [1, 2, 4]], 4)
+    with torch.inference_mode():
+        try:
+            together_TD = model.base_model(**_inputs(tree, model.dtype, device)).last_hidden_state[0]
+        except Exception:  # whatever an architecture says to a mask that it does not know
+            return False
+        for index, ids in enumerate(probe):
+            alone_LD = model.base_model(input_ids=torch.tensor([ids], device=device), use_cache=False).last_hidden_state[0]
+            if not torch.allclose(together_TD[tree.paths[index]], alone_LD, rtol=1e-2, atol=1e-2):
+                return False
+    return True

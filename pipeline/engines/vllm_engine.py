@@ -7,6 +7,7 @@ read again without it.
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ import numpy as np
 
 from pipeline.core.errors import InputError
 from pipeline.core.progress import quiet_libraries
-from pipeline.core.runtime import RuntimeParams
+from pipeline.core.runtime import RuntimeParams, pick_device
+from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.model.folder import check_weights
 
 if TYPE_CHECKING:
@@ -53,17 +55,24 @@ class VllmEngine:
 
     def __init__(self, folder: Path, runtime: RuntimeParams, longest: int) -> None:
         _prepare(runtime)
+        self._folder, self._runtime = folder, runtime
         self._max_tokens, self._max_seqs = _batched_tokens(runtime, longest), runtime.max_num_seqs
         self._llm = _open(folder, runtime, longest, logprobs_mode="raw_logprobs", max_num_seqs=runtime.max_num_seqs)
 
     def next_logprobs(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> list[np.ndarray]:
-        """See Engine.next_logprobs."""
+        """See Engine.next_logprobs. On CPU vLLM would read most of a question again for each answer; transformers does it."""
+        if pick_device(self._runtime.device) == "cpu":
+            return self._reader.next_logprobs(sequences, starts)
         outputs = _past_the_hit(self._score, sequences, [start - 1 for start in starts])
         # One entry a token, the first token apart. Counted from the end, since a runner may leave out what was cached.
         return [
             np.asarray(output.prompt_logprobs.logprobs, dtype=np.float32)[start - len(ids) :]
             for output, start, ids in zip(outputs, starts, sequences, strict=True)
         ]
+
+    @cached_property
+    def _reader(self) -> TransformersEngine:
+        return TransformersEngine(self._folder, self._runtime)
 
     def _score(self, sequences: Sequence[list[int]], *, skip_reading_prefix_cache: bool) -> list[Any]:
         from vllm import SamplingParams
@@ -147,11 +156,10 @@ def _prepare(runtime: RuntimeParams) -> None:
 
 
 def _open(folder: Path, runtime: RuntimeParams, longest: int, **settings: Any) -> Any:
-    import torch
     from vllm import LLM
 
     check_weights(folder)
-    on_cuda = runtime.device != "cpu" and torch.cuda.is_available()
+    on_cuda = pick_device(runtime.device) == "cuda"
     where = {"gpu_memory_utilization": runtime.gpu_memory_utilization} if on_cuda else {"block_size": CPU_BLOCK}
     return LLM(
         model=str(folder),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.batching import batches, padded
+from pipeline.core.batching import batches, padded, trees
 
 LENGTHS = st.lists(st.integers(1, 60), max_size=9)
 
@@ -47,3 +47,22 @@ def test_padding(left: bool) -> None:
     ids, mask = padded([[5, 6, 7], [8]], "cpu", left=left)
     assert ids.tolist() == [[5, 6, 7], [0, 0, 8] if left else [8, 0, 0]]
     assert mask.tolist() == [[1, 1, 1], [0, 0, 1] if left else [1, 0, 0]]
+
+
+SEQUENCES = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=6), max_size=8)
+
+
+@given(SEQUENCES, st.integers(0, 20))
+def test_a_tree_holds_each_sequence_and_what_is_shared_once(sequences: list[list[int]], max_tokens: int) -> None:
+    found = list(trees(sequences, max_tokens))
+    assert sorted(index for tree in found for index in tree.paths) == list(range(len(sequences)))
+    for tree in found:
+        assert len(tree.paths) == 1 or len(tree.input_ids) <= max_tokens
+        beginnings = {tuple(sequences[index][: end + 1]) for index in tree.paths for end in range(len(sequences[index]))}
+        assert len(tree.input_ids) == len(beginnings)
+        ids, positions, sees = (values[0] for values in tree.tensors("cpu"))
+        for index, path in tree.paths.items():
+            assert ids[path].tolist() == sequences[index]
+            assert positions[path].tolist() == list(range(len(path)))
+            for end, column in enumerate(path):
+                assert sees[0, column].nonzero()[:, 0].tolist() == sorted(path[: end + 1])

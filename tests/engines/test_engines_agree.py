@@ -9,11 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    GPT2Config,
+    LlamaConfig,
+    MambaConfig,
+    MistralConfig,
+    PretrainedConfig,
+)
 
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.engine import Engine, Prefill
 from pipeline.engines.open import check_context, open_engine, open_prefill
+from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.engines.vllm_engine import VllmEngine
 from pipeline.model.folder import load_model
 from pipeline.model.head import load_head
@@ -133,8 +143,13 @@ STARTS = {
 }
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("case", STARTS)
-def test_next_logprobs_agree(engines: tuple[Engine, Engine], tiny_model: Path, case: str) -> None:
+def test_next_logprobs_agree(
+    engines: tuple[Engine, Engine], tiny_model: Path, monkeypatch: pytest.MonkeyPatch, case: str, device: str
+) -> None:
+    """On ``cuda``, vLLM's own way to give them, here on the CPU."""
+    monkeypatch.setattr("pipeline.engines.vllm_engine.pick_device", lambda _: device)
     network = load_model(tiny_model, "cpu")
     sequences, starts = STARTS[case]
     for _ in range(2):  # the second time from the cache
@@ -152,6 +167,37 @@ def test_next_logprobs_agree(engines: tuple[Engine, Engine], tiny_model: Path, c
 def test_next_logprobs_of_texts_agree(engines: tuple[Engine, Engine], sequences: list[list[int]]) -> None:
     for a, b in zip(*(engine.next_logprobs(sequences, [1] * len(sequences)) for engine in engines), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-3)
+
+
+SMALL = {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 32}
+# architecture: its config, and in how many rows the five that begin alike are read
+ARCHITECTURES: dict[str, tuple[PretrainedConfig, int]] = {
+    "rotary": (LlamaConfig(**SMALL, num_attention_heads=4), 1),
+    "positions learnt": (GPT2Config(vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=300), 1),
+    "a window": (MistralConfig(**SMALL, num_attention_heads=4, num_key_value_heads=4, sliding_window=64), len(ALIKE)),
+    "ALiBi": (BloomConfig(vocab_size=300, hidden_size=32, n_layer=2, n_head=4), len(ALIKE)),
+    "no attention": (MambaConfig(**SMALL, state_size=4), len(ALIKE)),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_transformers_reads_in_one_row_what_begins_alike_where_the_architecture_can(tmp_path: Path, name: str) -> None:
+    config, rows = ARCHITECTURES[name]
+    torch.manual_seed(0)
+    network: Any = AutoModelForCausalLM.from_config(config).eval()
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, std=0.3) if weight.ndim > 1 else None
+    read = list[Any]()
+    network.register_forward_pre_hook(lambda *inputs: read.append(inputs))
+    engine = TransformersEngine(tmp_path, RUNTIME, network)
+    engine.next_logprobs([[1, 2]], [1])  # looks at the architecture
+    read.clear()
+    scores = engine.next_logprobs(ALIKE, [101] * len(ALIKE))
+    assert len(read) == rows
+    for ids, found in zip(ALIKE, scores, strict=True):
+        with torch.no_grad():
+            logprobs = network(torch.tensor([ids])).logits[0, 100:-1].log_softmax(-1)
+        np.testing.assert_allclose(found, logprobs.gather(1, torch.tensor(ids[101:])[:, None])[:, 0], atol=1e-4)
 
 
 @pytest.mark.parametrize("index", [0, 1], ids=["vllm", "transformers"])

@@ -68,7 +68,7 @@ def whole(blocks: list[DenseTeacher]) -> DenseTeacher:
 def check(dense: DenseTeacher, oracle: dict[str, np.ndarray]) -> None:
     np.testing.assert_array_equal(dense.positions, oracle["positions"])
     assert dense.probs_TV.dtype == torch.float32
-    np.testing.assert_allclose(dense.probs_TV.numpy(), oracle["probs_TV"], atol=1e-6, rtol=1e-5)
+    np.testing.assert_allclose(dense.probs_TV.numpy(), oracle["probs_TV"], atol=1e-6, rtol=1e-4)
     for key in ("entropy", "disagreement", "swapped_mass"):
         assert getattr(dense, key).dtype == np.float64
         np.testing.assert_allclose(getattr(dense, key), oracle[key], atol=2e-5, err_msg=key)  # of float32 logits
