@@ -1,4 +1,4 @@
-"""Measure the speed and memory of teacher and distill, each against a peer in the same run.
+"""Measure the speed and memory of teacher, distill and evaluate, each against a peer in the same run.
 
 python -m benchmarks.stages.bench
 
@@ -11,12 +11,13 @@ import click
 
 @click.command(help=__doc__)
 def main() -> None:
+    from benchmarks.speed.choices import choice_figures
     from benchmarks.speed.distill import distill_figures
     from benchmarks.speed.teacher import teacher_figures
     from pipeline.core.files import write_json
     from pipeline.core.outputs import EVALUATION
 
-    figures = [*teacher_figures(), *distill_figures()]
+    figures = [*teacher_figures(), *distill_figures(), *choice_figures()]
     for figure in figures:
         click.echo(f"{figure.key:32} {figure.value:8.3f}  {figure.aim:8}  {figure.compared}")
     path = EVALUATION / "bench.json"

@@ -61,8 +61,11 @@ class VllmEngine:
 
     def next_logprobs(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> list[np.ndarray]:
         """See Engine.next_logprobs. On CPU vLLM would read most of a question again for each answer; transformers does it."""
-        if pick_device(self._runtime.device) == "cpu":
-            return self._reader.next_logprobs(sequences, starts)
+        own = pick_device(self._runtime.device) == "cuda"
+        return self.prompt_logprobs(sequences, starts) if own else self._reader.next_logprobs(sequences, starts)
+
+    def prompt_logprobs(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> list[np.ndarray]:
+        """The same, by vLLM itself."""
         outputs = _past_the_hit(self._score, sequences, [start - 1 for start in starts])
         # One entry a token, the first token apart. Counted from the end, since a runner may leave out what was cached.
         return [
@@ -73,6 +76,10 @@ class VllmEngine:
     @cached_property
     def _reader(self) -> TransformersEngine:
         return TransformersEngine(self._folder, self._runtime)
+
+    def forget_prefixes(self) -> None:
+        """Empty the prefix cache."""
+        self._llm.reset_prefix_cache()
 
     def _score(self, sequences: Sequence[list[int]], *, skip_reading_prefix_cache: bool) -> list[Any]:
         from vllm import SamplingParams

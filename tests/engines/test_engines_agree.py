@@ -41,9 +41,9 @@ def sequences(tiny_model: Path) -> list[list[int]]:
 
 
 @pytest.fixture(scope="module")
-def engines(tiny_model: Path) -> tuple[Engine, Engine]:
+def engines(tiny_model: Path) -> tuple[VllmEngine, Engine]:
     return (
-        open_engine("vllm", tiny_model, RUNTIME, longest=200),
+        VllmEngine(tiny_model, RUNTIME, longest=200),
         open_engine("transformers", tiny_model, RUNTIME, longest=200),
     )
 
@@ -143,25 +143,22 @@ STARTS = {
 }
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("case", STARTS)
-def test_next_logprobs_agree(
-    engines: tuple[Engine, Engine], tiny_model: Path, monkeypatch: pytest.MonkeyPatch, case: str, device: str
-) -> None:
-    """On ``cuda``, vLLM's own way to give them, here on the CPU."""
-    monkeypatch.setattr("pipeline.engines.vllm_engine.pick_device", lambda _: device)
+def test_next_logprobs_agree(engines: tuple[VllmEngine, Engine], tiny_model: Path, case: str) -> None:
     network = load_model(tiny_model, "cpu")
     sequences, starts = STARTS[case]
     for _ in range(2):  # the second time from the cache
-        found = [engine.next_logprobs(sequences, starts) for engine in engines]
-        for a, b, ids, start in zip(*found, sequences, starts, strict=True):
-            assert a.shape == b.shape == (len(ids) - start,)
-            assert a.dtype == b.dtype == np.float32
+        by_vllm = engines[0].prompt_logprobs(sequences, starts)
+        by_each = [engine.next_logprobs(sequences, starts) for engine in engines]
+        for a, b, c, ids, start in zip(by_vllm, *by_each, sequences, starts, strict=True):
+            assert a.shape == b.shape == c.shape == (len(ids) - start,)
+            assert a.dtype == b.dtype == c.dtype == np.float32
             with torch.no_grad():
                 logprobs = network(torch.tensor([ids])).logits[0, start - 1 : -1].log_softmax(-1)
             own = logprobs.gather(1, torch.tensor(ids[start:])[:, None])[:, 0].numpy()
             np.testing.assert_allclose(a, own, atol=1e-3)
             np.testing.assert_allclose(b, own, atol=1e-3)
+            np.testing.assert_allclose(c, own, atol=1e-3)
 
 
 def test_next_logprobs_of_texts_agree(engines: tuple[Engine, Engine], sequences: list[list[int]]) -> None:
