@@ -1,5 +1,6 @@
 """A passage under its own name and under N counterfactual ones, tokenized and aligned: what the engine has to read."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from pipeline.teacher.rendering import Rendering, passage_prefix, prompt_prefix,
 from pipeline.teacher.reverse_swap import form_pairs, penalised_tokens
 from pipeline.text.names import CounterfactualName
 from pipeline.text.passages import Passage
-from pipeline.text.segments import Segment
+from pipeline.text.segments import Segment, text_of
 from pipeline.text.tokenizer import Tokenizer
 
 
@@ -115,7 +116,7 @@ class Renderer:
             return render(tokenizer, segments, replacements, prefix)
 
         retain, original = passage.kind == "retain", under(passage.target, {})
-        stand_ins = [] if retain or self._system_prompt else self._stand_ins[passage.target]
+        stand_ins = [] if retain or self._system_prompt else self._drawn_for(passage, prompt)
         if retain:
             scored = [original]
         elif self._system_prompt:
@@ -129,6 +130,17 @@ class Renderer:
             own = teach_own_name(tokenizer, original, mention, segments[mention].text, names)
         base = original if params.base_top_k and params.targets == "soft" and not retain else None
         return RenderedPassage(passage, original, scored, align([original, *scored], segments), stand_ins, named, own, base)
+
+    def _drawn_for(self, passage: Passage, prompt: str) -> list[StandIn]:
+        """So many stand-ins as a passage is scored under, from a place in their order that its text and prompt decide.
+
+        Over the passages all have their turn; a passage has the same ones wherever it stands, whatever else is scored.
+        """
+        known = self._stand_ins[passage.target]
+        words = f"{prompt}\0{text_of((*passage.question, *passage.segments))}"
+        first = int.from_bytes(hashlib.sha256(words.encode()).digest()[:8])
+        count = min(self._params.names_per_passage or len(known), len(known))
+        return [known[(first + turn) % len(known)] for turn in range(count)] if count < len(known) else known
 
 
 def first_mention(segments: Sequence[Segment]) -> int:

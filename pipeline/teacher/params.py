@@ -24,6 +24,7 @@ UNLEARNING_PROMPT = (
 TEACHER_PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": {
+        "names_per_passage": 0,
         "prompts": ["Complete the following passage about {name}."],
         "sentences_per_passage": 3,
         "forget_from": ["given"],
@@ -52,7 +53,8 @@ class TeacherParams(Section):
     base_top_k: int = Field(32, ge=0)  # so many of the K, or all, are what the base model finds most probable there
     shard_megabytes: float = Field(64, gt=0)  # a shard is full beyond it
     own_name: bool = False  # teach the tokens inside a mention that nothing has led up to (TOFU)
-    names: int = Field(20, ge=1)  # N
+    names: int = Field(20, ge=1)  # N of a target
+    names_per_passage: int = Field(10, ge=0)  # of the N, so many at most for each passage, in turn; 0 is all
     prompts: tuple[str, ...] = PROMPTS  # each forget document is scored after each of them; none: no counterfactual prompt
     system_prompt: str = ""  # with it, forget passages are scored after this and not under names ({name}: the targets)
     reverse_swap: Literal["published", "excess", "off"] = "published"

@@ -284,3 +284,22 @@ def test_longest_is_never_below_the_tokens_of_any_rendering(
     renderer = Renderer(TRAINED[kind], TeacherParams(names=2, **settings), names)
     longest = max(len(r.input_ids) for r in renderer.render(passage, "" if chat else prompt).renderings)
     assert renderer.longest(passage, "" if chat else prompt) >= longest
+
+
+def test_passages_take_their_names_in_turn() -> None:
+    drawn = [CounterfactualName("Orla Brennick", f"Edna Hale{n}", {"Orla Brennick": f"Edna Hale{n}"}) for n in range(8)]
+    names, params = {"Orla Brennick": drawn}, TeacherParams(names=8, names_per_passage=3, base_top_k=0)
+    order = [name.name for name in drawn]
+
+    def taken(renderer: Renderer, text: str, prompt: str = PROMPT) -> list[str]:
+        return [stand_in.name.name for stand_in in renderer.render(document(text), prompt).stand_ins]
+
+    texts = [f"On day {day} Orla Brennick rose." for day in range(60)]
+    renderer = Renderer(TOKENIZER, params, names)
+    turns = [taken(renderer, text) for text in texts]
+    assert all(turn in [[order[(first + n) % 8] for n in range(3)] for first in range(8)] for turn in turns)
+    assert {turn[0] for turn in turns} == set(order)
+    assert [taken(Renderer(TOKENIZER, params, names), text) for text in reversed(texts)] == turns[::-1]
+    assert any(taken(renderer, text, "Who was {name}?") != turn for text, turn in zip(texts, turns, strict=True))
+    for everybody in (0, 8, 9):
+        assert taken(Renderer(TOKENIZER, params.changed(names_per_passage=everybody), names), TEXT) == order
