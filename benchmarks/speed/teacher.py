@@ -31,7 +31,9 @@ from pipeline.text.names import read_names
 from pipeline.text.passages import Passage, stream_passages
 from pipeline.text.tokenizer import load_tokenizer
 
-PARAMS, RUNTIME = TeacherParams(forget_from=("given",), retain_from=()), RuntimeParams()
+# Under all names, so that the few sentences share their prefixes as those of whole documents do.
+PARAMS = TeacherParams(names_per_passage=0, forget_from=("given",), retain_from=())
+RUNTIME = RuntimeParams()
 LISTED = 128  # log-probabilities that the peer is asked for
 LONGEST = 512  # tokens, above those of any rendering
 SMALL = replace(SMOLLM2_135M, width=64, inner=128, layers=2, heads=1, kv_heads=1)
