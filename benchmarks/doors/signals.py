@@ -96,8 +96,8 @@ def _held(process: "subprocess.Popen[bytes]", folder: Path) -> None:
 
 
 def _told_new(folder: Path) -> bool:
-    """Whether the stage had written all it writes when the signal came, and says so."""
-    return any(line.startswith("Error: stopped") and line.endswith("is new.") for line in _lines(folder)[-1:])
+    """Whether the stage had written when the signal came, and says so."""
+    return any(line.startswith("Error: stopped") and " is new" in line for line in _lines(folder)[-1:])
 
 
 def _end(what: str, code: int, lines: list[str], number: signal.Signals, is_changed: bool) -> Finding:

@@ -1,4 +1,4 @@
-"""Plain transformers behind the same interfaces: the reference vLLM is compared with, and the way where it does not run."""
+"""Plain transformers behind the same interfaces: vLLM's reference, its stand-in, and on a CPU what scores given answers."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,11 +48,13 @@ class TransformersEngine:
                 rows = sorted({column for index, path in tree.paths.items() for column in path[starts[index] - 1 : -1]})
                 row_of = {column: row for row, column in enumerate(rows)}
                 inputs = _inputs(tree, self._model.dtype, self._device)
-                logits_TV = self._model(**inputs, logits_to_keep=torch.tensor(rows, device=self._device)).logits[0]
+                kept = torch.tensor(rows, dtype=torch.long, device=self._device)
+                logits_TV = self._model(**inputs, logits_to_keep=kept).logits[0]
                 logprobs_TV = logits_TV.float().log_softmax(-1)
                 for index, path in tree.paths.items():
-                    before = [row_of[column] for column in path[starts[index] - 1 : -1]]
-                    scores[index] = logprobs_TV[before, sequences[index][starts[index] :]].cpu().numpy()
+                    before = torch.tensor([row_of[column] for column in path[starts[index] - 1 : -1]], dtype=torch.long)
+                    tokens = torch.tensor(sequences[index][starts[index] :], dtype=torch.long)
+                    scores[index] = logprobs_TV[before, tokens].cpu().numpy()
         return [scores[index] for index in range(len(sequences))]
 
     def _trees(self, sequences: Sequence[list[int]]) -> Iterator[Tree]:

@@ -143,6 +143,12 @@ STARTS = {
 }
 
 
+def test_an_answer_without_a_token_has_no_logprob(engines: tuple[Engine, Engine]) -> None:
+    for engine in engines:
+        assert [len(logprobs) for logprobs in engine.next_logprobs(ALIKE[:2], [len(ids) for ids in ALIKE[:2]])] == [0, 0]
+        assert [len(logprobs) for logprobs in engine.next_logprobs(ENDS[:2], [len(ENDS[0]), 3])] == [0, len(ENDS[1]) - 3]
+
+
 @pytest.mark.parametrize("case", STARTS)
 def test_next_logprobs_agree(engines: tuple[VllmEngine, Engine], tiny_model: Path, case: str) -> None:
     network = load_model(tiny_model, "cpu")
