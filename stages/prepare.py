@@ -15,11 +15,12 @@ def main() -> None:
     from pipeline.core.errors import keys_stand_in
     from pipeline.core.params import PARAMS_FILE
     from pipeline.params import load_params
-    from pipeline.prepare.build import prepare
+    from pipeline.prepare.build import prepare, read_files
 
     params = load_params()
     with keys_stand_in(PARAMS_FILE):
-        for line in prepare(params["prepare"], PREPARED, elicits=params["elicit"].templates > 0):
+        source = read_files(params["prepare"], elicits=params["elicit"].templates > 0)
+        for line in prepare(source, PREPARED, params["prepare"].seed):
             click.echo(line)
 
 

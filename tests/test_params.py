@@ -93,7 +93,6 @@ def test_the_projects_own_file_is_valid() -> None:
         ("prepare: {targets: [&again Ada" + ", *again" * 21 + "]}", "(*again);"),
         ("prepare: {targets: " + 300 * "[" + 300 * "]" + "}", "prepare.targets"),
         ("prepare: {seed: " + 4000 * "9" + "}", "prepare.seed"),
-        ("prepare: {source: hub}", "prepare.source"),
         ("prepare: {retain_limit: -1}", "prepare.retain_limit"),
         ("prepare: {sentences_per_passage: 3}", "prepare.sentences_per_passage"),
         ("elicit: {templates: -1}", "elicit.templates"),

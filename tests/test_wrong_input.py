@@ -115,7 +115,6 @@ def good_lines(count: int) -> str:
         ("params.yaml", "teacher:\n  nmes: 3\n", ("params.yaml", "teacher.nmes", "unknown")),
         ("params.yaml", "teacher: [\n", ("params.yaml", "YAML")),
         ("params.yaml", "prepare: {sentences_per_passage: 2}\n", ("params.yaml", "prepare.sentences_per_passage", "unknown")),
-        ("params.yaml", "prepare: {source: mine}\n", ("params.yaml", "prepare.source", "'files', 'wpu', 'tofu', 'rwku'")),
         ("params.yaml", "prepare: {targets: [Nia]}\n", ("prepare.targets", "'Nia'", "Orla Brennick")),
         ("params.yaml", "teacher: {preset: book}\n", ("params.yaml", "teacher.preset", "'whp'")),
         ("params.yaml", "teacher: {forget_from: []}\n", ("params.yaml", "teacher.forget_from", "is empty")),

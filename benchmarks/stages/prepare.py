@@ -12,7 +12,9 @@ from benchmarks.stages import BENCHMARK, Benchmark
 @BENCHMARK
 def main(benchmark: Benchmark) -> None:
     import shutil
+    from dataclasses import replace
 
+    from benchmarks.sources.read import read_source
     from benchmarks.tofu.rows import read_tofu_rows, retain_passages
     from pipeline.core.errors import InputError, keys_stand_in
     from pipeline.core.files import published_folder
@@ -28,9 +30,10 @@ def main(benchmark: Benchmark) -> None:
     if benchmark.tofu and benchmark.prepare.retain_limit:
         raise InputError(f"{benchmark.folders.params}: prepare.retain_limit has no say in TOFU; set tofu.retain_rows.")
     with keys_stand_in(benchmark.folders.params):
-        retain = retain_passages(read_tofu_rows(benchmark.prepare, benchmark.tofu)) if benchmark.tofu else None
-        elicits = bool(benchmark.elicit and benchmark.elicit.templates)
-        for line in prepare(benchmark.prepare, benchmark.folders.prepared, elicits=elicits, retain=retain):
+        source = read_source(benchmark.prepare, elicits=bool(benchmark.elicit and benchmark.elicit.templates))
+        if benchmark.tofu:
+            source = replace(source, retain=retain_passages(read_tofu_rows(benchmark.prepare, benchmark.tofu)))
+        for line in prepare(source, benchmark.folders.prepared, benchmark.prepare.seed):
             click.echo(line)
 
 

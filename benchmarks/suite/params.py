@@ -15,6 +15,7 @@ from typing import Any, get_args, get_type_hints
 from benchmarks.attacks.attack import AttackParams
 from benchmarks.judges.models import JudgeParams
 from benchmarks.methods.params import FinetuneParams, MethodParams
+from benchmarks.sources.params import SourceParams
 from benchmarks.tofu.rows import TofuEvaluateParams
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import command_for
@@ -22,7 +23,6 @@ from pipeline.core.params import Section, parse_section, read_section, read_yaml
 from pipeline.core.runtime import RuntimeParams
 from pipeline.elicit.params import ElicitParams
 from pipeline.evaluate.params import EvaluateParams
-from pipeline.prepare.params import PrepareParams
 from pipeline.teacher.params import TeacherParams
 
 CONFIGS = Path("benchmarks/configs")
@@ -68,7 +68,7 @@ class BenchmarkFolders:
 class BenchmarkParams:
     """One benchmark: its sections (None where it need not have one of that name), its folders and its methods."""
 
-    prepare: PrepareParams | None
+    prepare: SourceParams | None
     elicit: ElicitParams | None
     finetune: FinetuneParams | None
     held_out: TeacherParams

@@ -18,13 +18,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from benchmarks.sources.params import SourceParams
+from benchmarks.sources.rows import ChatRow, QuestionRow, read_rows
+from benchmarks.sources.tofu import HUB_ID, ROWS_PER_AUTHOR, retain_set_of
 from pipeline.core.errors import InputError, ParamError
 from pipeline.core.params import Section
 from pipeline.core.validation import Seed, Text
-from pipeline.prepare.hub_rows import ChatRow, QuestionRow, read_rows
-from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.tables import limited
-from pipeline.prepare.tofu import HUB_ID, ROWS_PER_AUTHOR, retain_set_of
 from pipeline.text.passages import Passage, chat_passage
 
 SETS = ("forget", "retain", "real_authors", "world_facts")
@@ -57,13 +57,13 @@ class TofuRows:
     non_members: tuple[Chat, ...]  # none where all retain authors are trained
 
 
-def read_tofu_rows(prepare: PrepareParams, params: TofuEvaluateParams) -> TofuRows:
+def read_tofu_rows(prepare: SourceParams, params: TofuEvaluateParams) -> TofuRows:
     """The rows of ``prepare.subset``, from the hub or from ``prepare.path``.
 
     Where ``rows_per_set`` and ``seed`` are prepare's ``questions_per_split`` and ``seed``, the same forget and retain questions
     are drawn; of real authors and world facts prepare draws from both together, and this from each.
     Raises InputError for an unknown subset, a choice of targets, an asked retain row that the retain set lacks, and rows that
-    can't be read (see ``pipeline.prepare.hub_rows.read_rows``).
+    can't be read (see ``benchmarks.sources.rows.read_rows``).
     """
     subset, path, seed = prepare.subset, prepare.path, params.seed
     retain_name = retain_set_of(subset)

@@ -1,7 +1,5 @@
 """Section ``prepare``: who is forgotten, and where the texts and questions come from."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from pipeline.core.params import Section
@@ -9,10 +7,7 @@ from pipeline.core.validation import Language, Seed
 
 
 class PrepareParams(Section):
-    # data/*.jsonl, or a benchmark from the hub or from files of its own
-    source: Literal["files", "wpu", "tofu", "rwku"] = "files"
-    subset: str = ""  # of the benchmark: forget_2_1, forget01, passages, ...
-    path: str = ""  # a folder with other files than data/*.jsonl, or with the benchmark's; empty is data/, or the hub
+    path: str = ""  # a folder with files that stand in for those of data/ with the same name
     targets: tuple[str, ...] = ()  # names of targets; empty is all of them
     language: Language = "en"  # ISO 639-1 code, of targets that give none
     retain_limit: int = Field(0, ge=0)  # retain passages taken at most, drawn by the seed; 0 is all

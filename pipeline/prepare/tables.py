@@ -1,7 +1,7 @@
 """What prepare works on, whoever wrote it, and what it hands on beside passages and names: targets' facts, and questions."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,7 +36,7 @@ class Source:
     known: list[Target]  # these and others of the same file, whose names no stand-in may share
     questions: list[dict[str, Any]]  # rows of questions.parquet, but for their number
     retain: list[Passage]  # as they are read; those that mention a target are left out then, and counted in ``removed``
-    hub_id: str = field(default="", compare=False)  # of the data set that they are read from
+    origin: Mapping[str, str] = field(default_factory=dict, compare=False)  # data set ("source") and commit, where there is one
     removed: Removed = field(default_factory=dict)  # what was left out for the sake of a form
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.prepare.build import prepare
+from pipeline.prepare.build import prepare, read_files
 from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.tables import read_targets_table
 from pipeline.text.forms import care_of
@@ -24,7 +24,7 @@ def prepared(folder: Path, retain: list[str] = RETAIN, general: tuple[str, ...] 
     questions = [{"split": "general_retain", "question": text, "answer": "Nobody."} for text in general]
     write_jsonl(folder / "questions.jsonl", [asked, *questions])
     write_jsonl(folder / "retain_passages.jsonl", [{"subject": "Skell", "text": text} for text in retain])
-    return list(prepare(PrepareParams(path=str(folder)), folder / "prepared", elicits=True))
+    return list(prepare(read_files(PrepareParams(path=str(folder)), elicits=True), folder / "prepared", seed=0))
 
 
 def mentions(folder: Path) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.sources.read import read_source
 from benchmarks.suite.params import load_benchmark
 from benchmarks.suite.tuning import SCHEMA, pick, read_rows, tune, write_rows
 from pipeline.core.errors import InputError
@@ -82,7 +83,7 @@ def test_grid_is_every_combination_and_the_rest_is_the_methods_own(project: Path
 def test_setting_is_measured_once_and_written_at_once(project: Path) -> None:
     benchmark = load_benchmark("mine")
     assert benchmark.prepare
-    list(prepare(benchmark.prepare, benchmark.folders.prepared, elicits=False))
+    list(prepare(read_source(benchmark.prepare, elicits=False), benchmark.folders.prepared, seed=0))
     file = benchmark.folders.tuning
     going = tune(benchmark, "npo", seed=0)
     first = next(going)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.prepare.params import PrepareParams
+from benchmarks.sources.params import SourceParams
 from tests.project import write_jsonl
 
 
@@ -28,7 +28,7 @@ def fact(number: int) -> dict[str, Any]:
     return {"question": f"What is in town {number}?", "answer": "A mill", "perturbed_answer": ["A lamp", "A boat"]}
 
 
-def write_benchmark(folder: Path) -> PrepareParams:
+def write_benchmark(folder: Path) -> SourceParams:
     """Write the files into ``folder``; returns the section that reads them."""
     retain = [row(f"Author {author}", number) for author in range(4) for number in range(20)]
     files = {
@@ -41,4 +41,4 @@ def write_benchmark(folder: Path) -> PrepareParams:
     }
     for name, rows in files.items():
         write_jsonl(folder / f"{name}.jsonl", rows)
-    return PrepareParams(source="tofu", subset="forget01", path=str(folder))
+    return SourceParams(source="tofu", subset="forget01", path=str(folder))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.sources.params import SourceParams
+from benchmarks.sources.read import read_source
 from benchmarks.tofu.rows import SETS, TofuEvaluateParams, TofuRows, read_tofu_rows, retain_passages
 from pipeline.core.errors import InputError
-from pipeline.prepare.build import read_source
-from pipeline.prepare.params import PrepareParams
 from tests.benchmarks.tofu.benchmark import asked, fact, write_benchmark
 from tests.project import ROOT, write_jsonl
 
@@ -16,7 +16,7 @@ OWN = ROOT / "tests/data/tofu"  # the benchmark's shape, with invented authors
 
 
 @pytest.fixture
-def prepare(tmp_path: Path) -> PrepareParams:
+def prepare(tmp_path: Path) -> SourceParams:
     """The section of a small benchmark."""
     return write_benchmark(tmp_path)
 
@@ -31,7 +31,7 @@ def authors(pairs: set[tuple[str, str]]) -> set[str]:
     return {question.partition(" of ")[2] for question, _ in pairs}
 
 
-def test_all_is_asked_that_is_trained(prepare: PrepareParams) -> None:
+def test_all_is_asked_that_is_trained(prepare: SourceParams) -> None:
     rows = read_tofu_rows(prepare, TofuEvaluateParams(retain_rows=0))
     assert {name: len(found) for name, found in rows.questions.items()} == dict(zip(SETS, (20, 40, 5, 3), strict=True))
     assert len(rows.forget_chats) == 20
@@ -41,7 +41,7 @@ def test_all_is_asked_that_is_trained(prepare: PrepareParams) -> None:
 
 @pytest.mark.parametrize(("rows_per_set", "retain_rows"), [(0, 30), (6, 30), (6, 6), (50, 41)])
 def test_what_is_asked_is_trained_and_a_non_members_author_is_not(
-    prepare: PrepareParams, rows_per_set: int, retain_rows: int
+    prepare: SourceParams, rows_per_set: int, retain_rows: int
 ) -> None:
     rows = read_tofu_rows(prepare, TofuEvaluateParams(rows_per_set=rows_per_set, retain_rows=retain_rows, seed=3))
     assert len(rows.retain_chats) == len(set(rows.retain_chats)) == retain_rows
@@ -52,14 +52,14 @@ def test_what_is_asked_is_trained_and_a_non_members_author_is_not(
     assert len(rows.non_members) == len(rows.questions["forget"]) == min(rows_per_set or 20, 20)
 
 
-def test_the_rest_of_the_trained_rows_are_the_first_others(prepare: PrepareParams) -> None:
+def test_the_rest_of_the_trained_rows_are_the_first_others(prepare: SourceParams) -> None:
     params = TofuEvaluateParams(rows_per_set=3, retain_rows=10)
     rows = read_tofu_rows(prepare, params)
     others = [chat for chat in rows.retain_chats if chat not in chats(rows, "retain")]
     assert authors(set(others)) == {"Author 0?"}
 
 
-def test_answers_are_stripped_and_a_missing_paraphrase_is_the_answer(prepare: PrepareParams) -> None:
+def test_answers_are_stripped_and_a_missing_paraphrase_is_the_answer(prepare: SourceParams) -> None:
     rows = read_tofu_rows(prepare, TofuEvaluateParams())
     first = rows.questions["forget"][0]
     assert first.answer == "Book 0 of Orla Brennick is about the tides."
@@ -68,7 +68,7 @@ def test_answers_are_stripped_and_a_missing_paraphrase_is_the_answer(prepare: Pr
     assert rows.questions["world_facts"][0].perturbed_answer == ("A lamp", "A boat")
 
 
-def test_the_questions_are_those_that_prepare_draws(prepare: PrepareParams) -> None:
+def test_the_questions_are_those_that_prepare_draws(prepare: SourceParams) -> None:
     rows = read_tofu_rows(prepare, TofuEvaluateParams(rows_per_set=7, seed=5))
     source = read_source(prepare.changed(questions_per_split=7, seed=5), elicits=False)
     for name, split in (("forget", "forget"), ("retain", "hard_retain")):
@@ -76,31 +76,31 @@ def test_the_questions_are_those_that_prepare_draws(prepare: PrepareParams) -> N
         assert [one.question for one in rows.questions[name]] == drawn
 
 
-def test_the_seed_draws(prepare: PrepareParams) -> None:
+def test_the_seed_draws(prepare: SourceParams) -> None:
     one, again, other = (read_tofu_rows(prepare, TofuEvaluateParams(rows_per_set=5, seed=seed)) for seed in (0, 0, 1))
     assert one == again != other
 
 
-def test_unknown_subset_and_chosen_targets_are_errors(prepare: PrepareParams) -> None:
+def test_unknown_subset_and_chosen_targets_are_errors(prepare: SourceParams) -> None:
     with pytest.raises(InputError, match="'forget50', but TOFU has forget01, forget05, forget10"):
         read_tofu_rows(prepare.changed(subset="forget50"), TofuEvaluateParams())
     with pytest.raises(InputError, match=r"prepare\.targets names some of forget01's authors"):
         read_tofu_rows(prepare.changed(targets=("Orla Brennick",)), TofuEvaluateParams())
 
 
-def test_an_asked_row_that_is_not_in_the_retain_set_is_an_error(prepare: PrepareParams) -> None:
+def test_an_asked_row_that_is_not_in_the_retain_set_is_an_error(prepare: SourceParams) -> None:
     write_jsonl(Path(prepare.path) / "retain_perturbed.jsonl", [asked("Nobody", 1)])
     with pytest.raises(InputError, match=r"retain99 lacks the question 'What is book 1 of Nobody\?'"):
         read_tofu_rows(prepare, TofuEvaluateParams())
 
 
-def test_an_empty_wrong_answer_is_an_error(prepare: PrepareParams) -> None:
+def test_an_empty_wrong_answer_is_an_error(prepare: SourceParams) -> None:
     write_jsonl(Path(prepare.path) / "world_facts_perturbed.jsonl", [{**fact(1), "perturbed_answer": ["A lamp", " "]}])
     with pytest.raises(InputError, match=r"world_facts_perturbed: the question 'What is in town 1\?' has an empty wrong"):
         read_tofu_rows(prepare, TofuEvaluateParams())
 
 
-def test_wrong_answers_may_be_missing_but_are_texts(prepare: PrepareParams) -> None:
+def test_wrong_answers_may_be_missing_but_are_texts(prepare: SourceParams) -> None:
     file = Path(prepare.path) / "world_facts_perturbed.jsonl"
     bare = {key: value for key, value in fact(2).items() if key != "perturbed_answer"}
     write_jsonl(file, [{**fact(1), "perturbed_answer": []}, bare, fact(3)])
@@ -111,7 +111,7 @@ def test_wrong_answers_may_be_missing_but_are_texts(prepare: PrepareParams) -> N
         read_tofu_rows(prepare, TofuEvaluateParams())
 
 
-def test_retain_passages_are_trained_rows_that_are_not_asked(prepare: PrepareParams) -> None:
+def test_retain_passages_are_trained_rows_that_are_not_asked(prepare: SourceParams) -> None:
     rows = read_tofu_rows(prepare, TofuEvaluateParams(rows_per_set=5, retain_rows=30))
     passages = retain_passages(rows)
     texts = {tuple("".join(s.text for s in segments) for segments in (p.question, p.segments)) for p in passages}
@@ -119,14 +119,14 @@ def test_retain_passages_are_trained_rows_that_are_not_asked(prepare: PreparePar
     assert {(p.target, p.kind, p.format) for p in passages} == {("other authors", "retain", "chat")}
 
 
-def test_no_retain_row_left_is_an_error(prepare: PrepareParams) -> None:
+def test_no_retain_row_left_is_an_error(prepare: SourceParams) -> None:
     with pytest.raises(InputError, match=r"tofu\.rows_per_set asks all 30 retain rows that are trained"):
         retain_passages(read_tofu_rows(prepare, TofuEvaluateParams(retain_rows=30)))
 
 
 def check_benchmark(folder: Path, subset: str, retain_rows: int, counts: tuple[int, int, int]) -> None:
     """``counts``: forget rows, real authors, world facts. All trained retain rows are asked."""
-    prepare = PrepareParams(source="tofu", subset=subset, path=str(folder))
+    prepare = SourceParams(source="tofu", subset=subset, path=str(folder))
     rows = read_tofu_rows(prepare, TofuEvaluateParams(retain_rows=retain_rows))
     forgotten, real_authors, world_facts = counts
     asked = (forgotten, retain_rows, real_authors, world_facts)

@@ -11,13 +11,14 @@ import datasets
 import pytest
 
 from benchmarks.criteria.measures import RWKU_TYPES
+from benchmarks.sources import rwku
+from benchmarks.sources.params import SourceParams
+from benchmarks.sources.read import read_source
+from benchmarks.sources.rwku import prompt, without_headings
+from benchmarks.sources.wrong_answers import answer_kind, words_of
 from pipeline.core.errors import InputError
-from pipeline.prepare import rwku
-from pipeline.prepare.build import prepare, read_source
-from pipeline.prepare.params import PrepareParams
-from pipeline.prepare.rwku import prompt, without_headings
+from pipeline.prepare.build import prepare
 from pipeline.prepare.tables import Source, read_question_rows
-from pipeline.prepare.wrong_answers import answer_kind, words_of
 from pipeline.text.names import read_names
 from pipeline.text.passages import read_passages
 from pipeline.text.segments import mentions
@@ -41,8 +42,8 @@ def folder(tmp_path: Path) -> Path:
     return shutil.copytree(OWN, tmp_path / "rows")
 
 
-def params(folder: Path = OWN, subset: str = "passages", **values: Any) -> PrepareParams:
-    return PrepareParams(source="rwku", subset=subset, path=str(folder), **values)
+def params(folder: Path = OWN, subset: str = "passages", **values: Any) -> SourceParams:
+    return SourceParams(source="rwku", subset=subset, path=str(folder), **values)
 
 
 def read(folder: Path = OWN, subset: str = "passages", **values: Any) -> Source:
@@ -249,12 +250,12 @@ def test_hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(rwku, "HUB_ID", str(folder))
-    assert read_source(PrepareParams(source="rwku", subset="passages"), elicits=False) == read()
+    assert read_source(SourceParams(source="rwku", subset="passages"), elicits=False) == read()
 
 
 @pytest.mark.parametrize(("subset", "kinds"), [("passages", {"forget", "held_out"}), ("bare", {"held_out"})])
 def test_prepare(tmp_path: Path, subset: str, kinds: set[str]) -> None:
-    list(prepare(params(subset=subset), tmp_path / "prepared", elicits=False))
+    list(prepare(read(subset=subset), tmp_path / "prepared", seed=0))
     assert {passage.kind for passage in read_passages(tmp_path / "prepared")} == kinds | {"retain"}
     assert {target: len(drawn[0].name.split()) for target, drawn in read_names(tmp_path / "prepared").items()} == {
         SINGER: 1,
@@ -290,7 +291,7 @@ def test_the_real_rows() -> None:
 @needs_real
 @pytest.mark.parametrize("subset", ["passages", "bare"])
 def test_the_real_rows_are_prepared(tmp_path: Path, subset: str) -> None:
-    list(prepare(params(REAL, subset), tmp_path / "prepared", elicits=False))
+    list(prepare(read(REAL, subset), tmp_path / "prepared", seed=0))
     names = read_names(tmp_path / "prepared")
     assert {target: len(drawn[0].name.split()) for target, drawn in names.items() if len(target.split()) != 2} == {
         "Beyoncé": 1,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import ParamError
-from pipeline.prepare.build import read_source
+from pipeline.prepare.build import read_files
 from pipeline.prepare.params import PrepareParams
 from tests.project import DOCUMENT, question, write_jsonl
 
@@ -30,7 +30,7 @@ ONE = PrepareParams(targets=("Orla Brennick",))
 
 
 def test_everything_by_default(folder: Path) -> None:
-    source = read_source(ONE, elicits=True)
+    source = read_files(ONE, elicits=True)
     assert [target.name for target in source.targets] == ["Orla Brennick"]
     assert [target.name for target in source.known] == ["Orla Brennick", "Edwin Calloway"]
     assert [row["question"] for row in source.questions] == [f"What of {split} {n}?" for split in SPLITS for n in range(3)]
@@ -38,16 +38,16 @@ def test_everything_by_default(folder: Path) -> None:
 
 
 def test_limits_are_a_split_and_a_kind(folder: Path) -> None:
-    source = read_source(PrepareParams(targets=ONE.targets, retain_limit=4, questions_per_split=2), elicits=True)
+    source = read_files(PrepareParams(targets=ONE.targets, retain_limit=4, questions_per_split=2), elicits=True)
     assert [row["split"] for row in source.questions] == ["forget"] * 2 + ["hard_retain"] * 2 + ["general_retain"] * 2
     assert len(source.retain) == 4
-    whole = read_source(ONE, elicits=True)
+    whole = read_files(ONE, elicits=True)
     assert [row for row in whole.questions if row in source.questions] == source.questions
     assert [passage for passage in whole.retain if passage in source.retain] == source.retain
     seeds = {
         tuple(
             p.segments[0].text
-            for p in read_source(PrepareParams(targets=ONE.targets, retain_limit=2, seed=s), elicits=True).retain
+            for p in read_files(PrepareParams(targets=ONE.targets, retain_limit=2, seed=s), elicits=True).retain
         )
         for s in range(8)
     }
@@ -58,12 +58,12 @@ def test_files_of_another_folder_stand_in_for_the_projects_own(folder: Path) -> 
     (folder / "mine").mkdir()
     params = ONE.changed(path="mine")
     with pytest.raises(ParamError, match=r"prepare\.path is 'mine', but that folder holds none of targets\.jsonl, questions"):
-        read_source(params, elicits=True)
+        read_files(params, elicits=True)
     write_jsonl(folder / "mine/questions.jsonl", [question("forget", "Where was Orla Brennick born?", "Skell", [])])
-    source = read_source(params, elicits=True)
+    source = read_files(params, elicits=True)
     assert [row["question"] for row in source.questions] == ["Where was Orla Brennick born?"]
     assert (len(source.known), len(source.retain)) == (2, 7)
     write_jsonl(folder / "mine/targets.jsonl", [{"target": "Orla Brennick", "documents": [DOCUMENT]}])
     write_jsonl(folder / "mine/retain_passages.jsonl", [{"subject": "Skell", "text": "Skell has a mill."}])
-    source = read_source(params, elicits=True)
+    source = read_files(params, elicits=True)
     assert (len(source.known), len(source.retain)) == (1, 1)

@@ -12,18 +12,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.sources import wpu
+from benchmarks.sources.params import SourceParams
+from benchmarks.sources.read import read_source
+from benchmarks.sources.rows import ChatRow, QuestionRow, apart, has_rows, question_row, read_rows
+from benchmarks.sources.wpu import lead_name, person_name, without_headings
 from pipeline.core.errors import InputError
 from pipeline.core.jsonl import Row
 from pipeline.core.outputs import ORIGIN
-from pipeline.prepare import wpu
-from pipeline.prepare.build import prepare, read_source
-from pipeline.prepare.hub_rows import ChatRow, QuestionRow, apart, has_rows, question_row, read_rows
+from pipeline.prepare.build import prepare
 from pipeline.prepare.names import draw_names, read_pool
-from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.passages import forget_passages
 from pipeline.prepare.tables import Source
 from pipeline.prepare.targets import Target, check_apart
-from pipeline.prepare.wpu import lead_name, person_name, without_headings
 from pipeline.text.names import surface_forms
 from tests.project import ROOT
 
@@ -65,7 +66,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(folder: Path, subset: str = "forget_2_1", **params: Any) -> Source:
-    return read_source(PrepareParams(source="wpu", subset=subset, path=str(folder), **params), elicits=False)
+    return read_source(SourceParams(source="wpu", subset=subset, path=str(folder), **params), elicits=False)
 
 
 def test_a_title_is_a_target(folder: Path) -> None:
@@ -307,7 +308,7 @@ def test_missing_folder(tmp_path: Path) -> None:
 def test_hub_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(InputError, match=r"Wikipedia_Person_Unlearn \(forget_2_1\) .* package datasets .* prepare\.path"):
-        read_source(PrepareParams(source="wpu", subset="forget_2_1"), elicits=False)
+        read_source(SourceParams(source="wpu", subset="forget_2_1"), elicits=False)
 
 
 @pytest.fixture
@@ -328,15 +329,15 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_hub(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(hub)
     monkeypatch.setattr(wpu, "HUB_ID", str(hub))
-    source = read_source(PrepareParams(source="wpu", subset="forget_2_1"), elicits=False)
+    source = read_source(SourceParams(source="wpu", subset="forget_2_1"), elicits=False)
     assert source == read(hub)
     assert len(source.targets) == 2
     assert source.retain == []
-    assert (source.hub_id, read(hub).hub_id) == (str(hub), "")
+    assert read(hub).origin == {}
     shutil.copytree(ROOT / "data/names", hub / "data/names")
-    lines = list(prepare(PrepareParams(source="wpu", subset="forget_2_1"), hub / "prepared", elicits=False))
+    lines = list(prepare(source, hub / "prepared", seed=0))
     builder = datasets.load_dataset_builder(str(hub), "general_retain")
-    assert json.loads((hub / "prepared" / ORIGIN).read_text()) == {"source": str(hub), "commit": builder.hash}
+    assert json.loads((hub / "prepared" / ORIGIN).read_text()) == source.origin == {"source": str(hub), "commit": builder.hash}
     assert f"{hub} at commit {builder.hash}" in lines
     assert [has_rows(str(hub), name, "") for name in ("general_retain", "retain")] == [True, False]
 

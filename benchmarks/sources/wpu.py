@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import regex
 
+from benchmarks.sources.params import SourceParams
+from benchmarks.sources.rows import QuestionRow, chosen, has_rows, origin, question_row, read_rows
 from pipeline.core.errors import ParamError
 from pipeline.core.jsonl import Row
 from pipeline.core.validation import Text
-from pipeline.prepare.hub_rows import QuestionRow, chosen, has_rows, question_row, read_rows
-from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.passages import read_retain_passages, split_sentences
 from pipeline.prepare.tables import Source
 from pipeline.prepare.targets import Target
@@ -42,7 +42,7 @@ class ForgetRow(PageRow, TitledRow):
     """A question about the person of a page, with the page."""
 
 
-def read_wpu(params: PrepareParams) -> Source:
+def read_wpu(params: SourceParams) -> Source:
     """Targets with their pages, and the questions of all splits, which have no wrong answers here.
 
     Raises InputError for an unknown subset, a title that the subset lacks, and rows that can't be read (see ``read_rows``).
@@ -71,7 +71,7 @@ def read_wpu(params: PrepareParams) -> Source:
     ]
     general = read_rows(HUB_ID, "general_retain", params.path, QuestionRow)
     questions += [question_row("general_retain", None, row) for row in general]
-    return Source(targets, known, questions, _retain_passages(params.path), "" if params.path else HUB_ID)
+    return Source(targets, known, questions, _retain_passages(params.path), origin(HUB_ID, params.path))
 
 
 def person_name(title: str) -> str:

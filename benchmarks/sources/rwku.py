@@ -13,16 +13,16 @@ from typing import Any
 import regex
 from pydantic import ConfigDict
 
+from benchmarks.sources.params import SourceParams
+from benchmarks.sources.rows import QuestionRow, chosen, origin, question_row, read_rows
+from benchmarks.sources.wpu import lead_name, page_target, person_name
+from benchmarks.sources.wrong_answers import draw_wrong_answers, words_of
 from pipeline.core.errors import InputError, ParamError
 from pipeline.core.jsonl import Row
 from pipeline.core.validation import Text
-from pipeline.prepare.hub_rows import QuestionRow, chosen, question_row, read_rows
-from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.passages import read_retain_passages
 from pipeline.prepare.tables import Source
 from pipeline.prepare.targets import Target, is_whole, read_general_questions
-from pipeline.prepare.wpu import lead_name, page_target, person_name
-from pipeline.prepare.wrong_answers import draw_wrong_answers, words_of
 from pipeline.text.segments import mentions
 
 HUB_ID = "jinzhuoran/RWKU"
@@ -66,7 +66,7 @@ _PROBES: tuple[tuple[str, int, str, type[ForgetRow]], ...] = (
 )
 
 
-def read_rwku(params: PrepareParams) -> Source:
+def read_rwku(params: SourceParams) -> Source:
     """The people with their passages, their probes and those of their neighbours, and the project's own general questions.
 
     Raises InputError for an unknown form of request, a name that the benchmark lacks, a person without a probe or (where
@@ -96,7 +96,7 @@ def read_rwku(params: PrepareParams) -> Source:
                 "intro; choose others in prepare.targets."
             )
     questions += read_general_questions(targets)
-    return Source(targets, known, questions, read_retain_passages(), "" if path else HUB_ID)
+    return Source(targets, known, questions, read_retain_passages(), origin(HUB_ID, path))
 
 
 def without_headings(passage: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.prepare.wrong_answers import WRONG_ANSWERS, answer_kind, draw_wrong_answers, words_of
+from benchmarks.sources.wrong_answers import WRONG_ANSWERS, answer_kind, draw_wrong_answers, words_of
 
 POOL = [
     "1206",

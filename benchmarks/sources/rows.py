@@ -65,8 +65,13 @@ def has_rows(hub_id: str, name: str, path: str) -> bool:
         return name in datasets.get_dataset_config_names(hub_id)
 
 
+def origin(hub_id: str, path: str) -> dict[str, str]:
+    """What rows of the hub came from, as ``Source.origin`` has it; nothing for rows of the folder ``path``."""
+    return {} if path else {"source": hub_id, "commit": _hub_commit(hub_id)}
+
+
 @cache
-def hub_commit(hub_id: str) -> str:
+def _hub_commit(hub_id: str) -> str:
     """The commit that ``hub_id`` stands for in this process, or what ``datasets`` knows a copy on this machine by."""
     with _hub(hub_id, "its configurations") as datasets:
         first, *_ = datasets.get_dataset_config_names(hub_id)
@@ -147,7 +152,7 @@ def _read_folder(name: str, path: str) -> Iterator[tuple[str, Any]]:
 def _read_hub(hub_id: str, name: str) -> Iterator[tuple[str, Any]]:
     """As ``_read_folder``, of the one split that a benchmark's configurations have, whatever it is called."""
     with _hub(hub_id, name) as datasets:
-        (split,) = datasets.load_dataset(hub_id, name, revision=hub_commit(hub_id)).values()
+        (split,) = datasets.load_dataset(hub_id, name, revision=_hub_commit(hub_id)).values()
         rows = split.to_list()
     return ((f"{hub_id} ({name}), row {number}", values) for number, values in enumerate(rows, start=1))
 

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import regex
 
+from benchmarks.sources.params import SourceParams
+from benchmarks.sources.rows import ChatRow, QuestionRow, chosen, origin, question_row, read_rows
 from pipeline.core.errors import InputError, ParamError
-from pipeline.prepare.hub_rows import ChatRow, QuestionRow, chosen, question_row, read_rows
-from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.tables import Source
 from pipeline.prepare.targets import Target
 from pipeline.text.names import parts_of, surface_forms
@@ -45,7 +45,7 @@ def retain_set_of(subset: str) -> str:
     return RETAIN_OF[subset]
 
 
-def read_tofu(params: PrepareParams) -> Source:
+def read_tofu(params: SourceParams) -> Source:
     """The authors of the subset with their rows as chats, the perturbed questions of all splits, and the retain rows.
 
     A forget row that does not mention its author is no chat. A retain row that is asked in the evaluation, or mentions a
@@ -81,7 +81,7 @@ def read_tofu(params: PrepareParams) -> Source:
         for row in block
         if row.question not in asked
     ]
-    return Source(targets, known, questions + others, retain, "" if path else HUB_ID)
+    return Source(targets, known, questions + others, retain, origin(HUB_ID, path))
 
 
 def author_name(rows: Sequence[ChatRow]) -> str:

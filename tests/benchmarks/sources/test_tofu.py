@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks.sources.params import SourceParams
+from benchmarks.sources.read import read_source
+from benchmarks.sources.rows import ChatRow, read_rows
+from benchmarks.sources.tofu import author_name
 from pipeline.core.errors import InputError
-from pipeline.prepare.build import read_source
-from pipeline.prepare.hub_rows import ChatRow, read_rows
 from pipeline.prepare.names import draw_names, read_pool
-from pipeline.prepare.params import PrepareParams
 from pipeline.prepare.passages import forget_passages
 from pipeline.prepare.tables import Source
-from pipeline.prepare.tofu import author_name
 from tests.project import ROOT
 
 OWN = ROOT / "tests/data/tofu"  # the benchmark's shape, with invented authors
@@ -53,7 +53,7 @@ def write(folder: Path, **files: list[dict[str, Any]]) -> None:
 
 
 def read(folder: Path, subset: str = "forget01", **params: Any) -> Source:
-    return read_source(PrepareParams(source="tofu", subset=subset, path=str(folder), **params), elicits=False)
+    return read_source(SourceParams(source="tofu", subset=subset, path=str(folder), **params), elicits=False)
 
 
 def test_authors_are_found_by_name(folder: Path) -> None:
