@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 _PREFILL_SEQUENCES = 256  # short ones, of which only the tokens after the prefix are computed
+STEPS_CACHED = 4  # of a prefill on CPU: the tokens of so many steps stay in the cache, for those that begin like them
 CPU_BLOCK = 32  # tokens of the smallest block that attention on CPU takes: prefixes are shared by whole blocks
 
 
@@ -34,8 +35,9 @@ class VllmPrefill:
         from vllm.config import PoolerConfig
 
         pooler = PoolerConfig(task="token_embed", use_activation=False)
-        sequences = max(runtime.max_num_seqs, _PREFILL_SEQUENCES)
-        self._llm = _open(folder, runtime, longest, runner="pooling", pooler_config=pooler, max_num_seqs=sequences)
+        room = _room(folder, runtime, longest, STEPS_CACHED * _batched_tokens(runtime, longest))
+        room["max_num_seqs"] = max(runtime.max_num_seqs, _PREFILL_SEQUENCES)  # most share what they hold
+        self._llm = _open(folder, runtime, longest, runner="pooling", pooler_config=pooler, **room)
 
     def hidden_states(self, sequences: Sequence[list[int]], first_rows: Sequence[int]) -> "list[torch.Tensor]":
         """See Prefill.hidden_states."""
@@ -56,8 +58,9 @@ class VllmEngine:
     def __init__(self, folder: Path, runtime: RuntimeParams, longest: int) -> None:
         _prepare(runtime)
         self._folder, self._runtime = folder, runtime
-        self._max_tokens, self._max_seqs = _batched_tokens(runtime, longest), runtime.max_num_seqs
-        self._llm = _open(folder, runtime, longest, logprobs_mode="raw_logprobs", max_num_seqs=runtime.max_num_seqs)
+        room = _room(folder, runtime, longest, runtime.max_num_seqs * _blocks(longest + 1) * CPU_BLOCK)
+        self._max_tokens, self._max_seqs = _batched_tokens(runtime, longest), room["max_num_seqs"]
+        self._llm = _open(folder, runtime, longest, logprobs_mode="raw_logprobs", **room)
 
     def next_logprobs(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> list[np.ndarray]:
         """See Engine.next_logprobs. On CPU vLLM would read most of a question again for each answer; transformers does it."""
@@ -148,7 +151,6 @@ def _prepare(runtime: RuntimeParams) -> None:
     """Set what vLLM reads when it is imported. Raises InputError when it can't be."""
     # In-process: the engine starts in a fifth of the time and its worker is not bound to one core.
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(runtime.cpu_kv_cache_gib))
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -166,11 +168,9 @@ def _open(folder: Path, runtime: RuntimeParams, longest: int, **settings: Any) -
     from vllm import LLM
 
     check_weights(folder)
-    on_cuda = pick_device(runtime.device) == "cuda"
-    where = {"gpu_memory_utilization": runtime.gpu_memory_utilization} if on_cuda else {"block_size": CPU_BLOCK}
     return LLM(
         model=str(folder),
-        dtype="auto" if on_cuda else "float32",
+        dtype="auto" if pick_device(runtime.device) == "cuda" else "float32",
         max_model_len=longest + 1,
         enable_prefix_caching=True,
         max_num_batched_tokens=_batched_tokens(runtime, longest),
@@ -178,9 +178,42 @@ def _open(folder: Path, runtime: RuntimeParams, longest: int, **settings: Any) -
         disable_log_stats=True,
         use_tqdm_on_load=False,
         seed=0,
-        **where,
         **settings,
     )
+
+
+def _room(folder: Path, runtime: RuntimeParams, longest: int, tokens: int) -> dict[str, Any]:
+    """Settings of the cache of keys and values: on a CPU for ``tokens``, as far as ``runtime.cpu_kv_cache_gib`` goes.
+
+    ``max_num_seqs`` is at most what it holds of the longest, so that none gives way to another and is begun anew.
+    Raises InputError when it holds not one.
+    """
+    if pick_device(runtime.device) == "cuda":
+        return {"max_num_seqs": runtime.max_num_seqs, "gpu_memory_utilization": runtime.gpu_memory_utilization}
+    from transformers import AutoConfig
+
+    block = CPU_BLOCK * cached_bytes(AutoConfig.from_pretrained(folder).get_text_config())
+    own = _blocks(longest + 1)
+    most = runtime.cpu_kv_cache_gib * 2**30 // block - 1  # vLLM keeps one for itself
+    if most < own:
+        raise InputError(
+            f"params.yaml: runtime.cpu_kv_cache_gib is {runtime.cpu_kv_cache_gib}, but a text of {longest + 1} tokens takes "
+            f"{(own + 1) * block / 2**30:.1f} GiB in this model; raise it, or shorten the texts."
+        )
+    blocks = min(max(_blocks(tokens), own), most)
+    sequences = min(runtime.max_num_seqs, blocks // own)
+    return {"max_num_seqs": sequences, "block_size": CPU_BLOCK, "kv_cache_memory_bytes": (blocks + 1) * block}
+
+
+def cached_bytes(config: Any) -> int:
+    """Of a token's keys and values in all layers, in float32. A model without attention counts as one with a single head."""
+    heads = getattr(config, "num_attention_heads", None) or 1
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return 2 * 4 * int(config.num_hidden_layers * (getattr(config, "num_key_value_heads", None) or heads) * width)
+
+
+def _blocks(tokens: int) -> int:
+    return -(-tokens // CPU_BLOCK)
 
 
 def _batched_tokens(runtime: RuntimeParams, longest: int) -> int:

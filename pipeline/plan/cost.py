@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.core.errors import InputError, first_line
 from pipeline.core.runtime import RuntimeParams
 from pipeline.distill.params import DistillParams
-from pipeline.engines.vllm_engine import CPU_BLOCK
+from pipeline.engines.vllm_engine import CPU_BLOCK, STEPS_CACHED, cached_bytes
 from pipeline.shards.schema import shard_bytes
 from pipeline.teacher.average import BLOCK_ROWS
 from pipeline.teacher.build import BATCH_TOKENS
@@ -38,6 +38,7 @@ class Shape:
     width: int
     layers: int
     vocabulary: int
+    cached: int  # bytes of a token's keys and values in float32
 
 
 def model_shape(folder: Path) -> Shape:
@@ -55,7 +56,8 @@ def model_shape(folder: Path) -> Shape:
     weights, text = sum(weight.numel() for weight in model.parameters()), config.get_text_config()
     tables = {id(table.weight): table.weight.numel() for table in (model.get_input_embeddings(), model.get_output_embeddings())}
     head = model.get_output_embeddings().weight.numel()
-    return Shape(weights - sum(tables.values()), head, weights, text.hidden_size, text.num_hidden_layers, text.vocab_size)
+    body = weights - sum(tables.values())
+    return Shape(body, head, weights, text.hidden_size, text.num_hidden_layers, text.vocab_size, cached_bytes(text))
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def cost_of(
     """
     epochs = distill.epochs * work.epoch_share(distill)
     number = 2 if cuda else 4  # bytes
-    cache = 0.0 if cuda else runtime.cpu_kv_cache_gib * 2**30
+    cache = 0 if cuda else min(runtime.cpu_kv_cache_gib * 2**30, STEPS_CACHED * runtime.max_num_batched_tokens * shape.cached)
     hidden = 2 * 4 * BATCH_TOKENS * shape.width
     logits = 4 * shape.vocabulary
     layers = 1 if runtime.gradient_checkpointing else shape.layers

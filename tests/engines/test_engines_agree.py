@@ -24,7 +24,7 @@ from pipeline.core.runtime import RuntimeParams
 from pipeline.engines.engine import Engine, Prefill
 from pipeline.engines.open import check_context, open_engine, open_prefill
 from pipeline.engines.transformers_engine import TransformersEngine
-from pipeline.engines.vllm_engine import VllmEngine
+from pipeline.engines.vllm_engine import CPU_BLOCK, VllmEngine, _room
 from pipeline.model.folder import load_model
 from pipeline.model.head import load_head
 from pipeline.text.chat import question_prefix
@@ -112,6 +112,25 @@ def test_vllm_gives_the_same_bits_whatever_was_read_before(readers: tuple[Prefil
             reader.hidden_states(*SHARING[before])
             again = reader.hidden_states(sequences, first_rows)
             assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("longest", [200, 5_000, 20_000, 2**18])
+def test_cache_holds_every_sequence_in_flight_and_keeps_to_its_limit(tiny_model: Path, longest: int) -> None:
+    """A seeded answer that had to give way would be begun anew, which vLLM on CPU can't do with its generator."""
+    config = LlamaConfig.from_pretrained(tiny_model)
+    block = 2 * 4 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * CPU_BLOCK
+    of_one = -(-(longest + 1) // CPU_BLOCK)
+    room = _room(tiny_model, RUNTIME, longest, RUNTIME.max_num_seqs * of_one * CPU_BLOCK)
+    assert room["kv_cache_memory_bytes"] <= 2**30
+    assert room["kv_cache_memory_bytes"] // block - 1 >= room["max_num_seqs"] * of_one
+    fitting = (2**30 // block - 1) // of_one
+    assert room["max_num_seqs"] == min(RUNTIME.max_num_seqs, fitting)
+    assert fitting >= 1
+
+
+def test_cache_that_holds_not_one_sequence_is_an_error(tiny_model: Path) -> None:
+    with pytest.raises(InputError, match=r"runtime\.cpu_kv_cache_gib is 1, but a text of 67108865 tokens takes .* GiB"):
+        _room(tiny_model, RUNTIME, 2**26, 1)
 
 
 def test_vllm_computes_a_shared_prefix_once(readers: tuple[Prefill, Prefill], monkeypatch: pytest.MonkeyPatch) -> None:

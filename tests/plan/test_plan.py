@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 from pipeline.core.runtime import RuntimeParams
 from pipeline.distill.objective import passages_of_epoch
 from pipeline.distill.params import DistillParams
+from pipeline.engines.vllm_engine import STEPS_CACHED
 from pipeline.plan import cost
 from pipeline.plan.cost import Shape, Work, cost_of, count_work, model_shape
 from pipeline.plan.rates import card_rates
@@ -38,6 +39,7 @@ def test_shape_counts_the_weights_of_the_model(tmp_path: Path, tied: bool) -> No
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,
+        num_key_value_heads=2,
         tie_word_embeddings=tied,
     )
     config.save_pretrained(tmp_path)
@@ -47,6 +49,7 @@ def test_shape_counts_the_weights_of_the_model(tmp_path: Path, tied: bool) -> No
     assert shape.head == 300 * 32
     assert shape.body == sum(weight.numel() for weight in model.model.layers.parameters()) + 32, "with the last norm"
     assert (shape.width, shape.layers, shape.vocabulary) == (32, 2, 300)
+    assert shape.cached == 2 * 2 * (2 * 8) * 4, "keys and values, two layers of two heads, four bytes"
 
 
 def test_counts_are_those_of_the_run(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,13 +84,17 @@ def test_more_people_are_more_work_of_the_same_kind() -> None:
 
 
 def test_operations_and_bytes_by_hand() -> None:
-    shape = Shape(body=1000, head=300, weights=1300, width=8, layers=2, vocabulary=40)
+    shape = Shape(body=1000, head=300, weights=1300, width=8, layers=2, vocabulary=40, cached=500)
     runtime, teacher, distill = RuntimeParams(), TeacherParams(top_k=100), DistillParams(epochs=2, retain_weight=0.0)
     found = cost_of(WORK, shape, teacher, distill, runtime, cuda=False)
     assert found.teacher_flops == 2 * 1000 * 4000 + 2 * 300 * 900
     assert found.distill_flops == 6 * 2 * 0.5 * (1000 * 700 + 300 * 50)
     assert found.student_tokens == 700
     assert found.shard_bytes == pytest.approx(50 * 320)
+    wide = cost_of(WORK, replace(shape, cached=600), teacher, distill, runtime, cuda=False)
+    assert wide.teacher_memory - found.teacher_memory == 100 * STEPS_CACHED * runtime.max_num_batched_tokens
+    huge = cost_of(WORK, replace(shape, cached=10**9), teacher, distill, runtime, cuda=False)
+    assert huge.teacher_memory - wide.teacher_memory < runtime.cpu_kv_cache_gib * 2**30
     hard = cost_of(WORK, shape, teacher.changed(targets="hard"), distill, runtime, cuda=False)
     assert hard.shard_bytes < found.shard_bytes / 5
     large = replace(shape, weights=10**9)
