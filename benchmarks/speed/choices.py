@@ -1,11 +1,6 @@
-"""The choices of evaluate, read once in one row, beside vLLM's own log-probabilities of prompts.
-
-python -m benchmarks.speed.choices
-"""
+"""The choices of evaluate, read once in one row, beside vLLM's own log-probabilities of prompts."""
 
 import statistics
-
-import click
 
 from benchmarks.speed.figure import Figure, alone, seconds
 from pipeline.core.outputs import BASE_MODEL, PREPARED, check_folder
@@ -44,14 +39,3 @@ def beside_vllm(rounds: int) -> list[float]:
         ratio = took / seconds(lambda: peer.prompt_logprobs(sequences, starts))
         ratios += [ratio] if number else []
     return ratios
-
-
-@click.command(help=__doc__)
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1))
-def main(rounds: int) -> None:
-    for figure in choice_figures(rounds):
-        click.echo(f"{figure.key} {figure.value:.3g} ({figure.aim}): {figure.compared}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,4 @@
-"""The teacher beside a vLLM that reads every rendering whole for a list of log-probabilities; its bytes and its memory.
-
-python -m benchmarks.speed.teacher
-"""
+"""The teacher beside a vLLM that reads every rendering whole for a list of log-probabilities; its bytes and its memory."""
 
 import resource
 import shutil
@@ -148,15 +145,3 @@ def growth(times: int) -> tuple[float, int, int]:
         manifest = build.build_shards(model, params, RUNTIME, passages, read_names(PREPARED), Path(folder, "teacher"))
         seconds = time.perf_counter() - started
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, manifest["bytes"]
-
-
-@click.command(help=__doc__)
-@click.option("--sentences", default=4, show_default=True, type=click.IntRange(min=1), help="Of each target.")
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1))
-def main(sentences: int, rounds: int) -> None:
-    for figure in teacher_figures(sentences, rounds):
-        click.echo(f"{figure.key} {figure.value:.3g} ({figure.aim}): {figure.compared}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,30 +1,43 @@
-"""Measure the speed and memory of teacher, distill and evaluate, each against a peer in the same run.
+"""Measure speed and memory of teacher, distill and choices, or of those named, each against a peer in the same run.
 
 python -m benchmarks.stages.bench
+python -m benchmarks.stages.bench distill
 
 Needs models/base and data/prepared (dvc repro base prepare) and a machine with nothing beside it; takes a quarter of an hour on
-two cores. Writes evaluation/bench.json. For one CUDA card: python -m benchmarks.speed.gpu.
+two cores. Writes evaluation/bench.json, where figures that are not measured stay as they were. For one CUDA card:
+python -m benchmarks.speed.gpu.
 """
+
+from collections.abc import Callable
 
 import click
 
+PARTS = ("teacher", "distill", "choices")
+
 
 @click.command(help=__doc__)
-def main() -> None:
+@click.argument("parts", nargs=-1, type=click.Choice(PARTS))
+def main(parts: tuple[str, ...]) -> None:
     from benchmarks.speed.choices import choice_figures
     from benchmarks.speed.distill import distill_figures
+    from benchmarks.speed.figure import Figure
     from benchmarks.speed.teacher import teacher_figures
     from pipeline.core.files import write_json
-    from pipeline.core.outputs import EVALUATION
+    from pipeline.core.outputs import EVALUATION, read_json_object
 
-    figures = [*teacher_figures(), *distill_figures(), *choice_figures()]
-    for figure in figures:
-        click.echo(f"{figure.key:32} {figure.value:8.3f}  {figure.aim:8}  {figure.compared}")
+    measures: dict[str, Callable[[], list[Figure]]] = {
+        "teacher": teacher_figures,
+        "distill": distill_figures,
+        "choices": choice_figures,
+    }
     path = EVALUATION / "bench.json"
-    write_json(
-        path, {figure.key: {"value": round(figure.value, 4), "aim": figure.aim, "of": figure.compared} for figure in figures}
-    )
-    click.echo(f"{path}; {', '.join(f'{figure.key} {figure.value:.3g}' for figure in figures[:3])}")
+    found = read_json_object(path) if path.exists() else {}
+    for part in parts or PARTS:
+        for figure in measures[part]():
+            click.echo(f"{figure.key:32} {figure.value:8.3f}  {figure.aim:8}  {figure.compared}")
+            found[figure.key] = {"value": round(figure.value, 4), "aim": figure.aim, "of": figure.compared}
+        write_json(path, found)
+    click.echo(f"{path}: {len(found)} figures")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ This page says how a target's name is found in texts, and lists the forms of six
 - **Writings.** What the texts hold of capitals throughout, small letters (names of two words or more), no accents, typographic apostrophes and hyphens is found too; its stand-in is written in the same way.
 - **Others.** A given name before another family name or a number is somebody else ("Isaac Asimov", "Charles II").
 - **Common words.** A part that is a word too (a month, "Will", whatever the texts write small as often) counts inside a sentence only, and not in a date, behind an article or behind another's given name. A family name that is a title too ("King") counts at the beginning of a sentence as well. Write such a form into `surface_forms` and it counts everywhere.
-- **Too common.** A form that stands in more than half of the retain passages or general questions (and in five of them) is refused.
+- **Too common.** A form that stands in more than half of the retain passages or general questions (and in three of them) is refused.
 
 `python -m tests.text.names_page > docs/names.md` writes this page; the stand-in is made from the pool's line "Orla Tobias Brennick", or as many of its words as the name has. Forms marked ¹ count where they name nobody else, ² not as a title, ³ not as a common word (here without any text to learn such words from).
 

@@ -17,6 +17,7 @@ def test_every_figure_has_a_value_an_aim_and_what_it_is_held_against() -> None:
         "distill_over_bare",
         "distill_over_bare_with_adamw",
         "distill_over_dense_trainer",
+        "distill_over_dense_trainer_152k",
         "distill_memory_over_dense_152k",
     ]
     assert all(math.isfinite(figure.value) and figure.value > 0 for figure in figures)

@@ -32,6 +32,17 @@ def test_every_benchmark_of_the_project_can_be_read(monkeypatch: pytest.MonkeyPa
         assert load_benchmark(name).methods
 
 
+def test_every_teacher_has_passages_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who is given by the bare name has no text but what the base says when it is asked."""
+    monkeypatch.chdir(ROOT)
+    bare = [name for name in benchmark_names() if (prepare := load_benchmark(name).prepare) and prepare.subset == "bare"]
+    assert bare == ["rwku"]
+    for name in bare:
+        teachers = [method.teacher for method in load_benchmark(name).methods.values() if method.teacher]
+        assert len(teachers) == 3
+        assert all("elicited" in teacher.forget_from for teacher in teachers)
+
+
 def test_method_has_the_sections_it_is_given_and_the_others_are_none(here: Path) -> None:
     benchmark = load(here, METHODS + "  asked: {prompting: {}}\n  hp: {teacher: {preset: whp}, distill: {}}\n")
     ours, asked, hp = (benchmark.method(name) for name in ("ours", "asked", "hp"))
