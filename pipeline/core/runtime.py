@@ -13,7 +13,7 @@ class RuntimeParams(Section):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_num_batched_tokens: int = Field(2048, ge=16)  # vLLM: tokens whose logits exist at once
-    max_num_seqs: int = Field(64, ge=1)  # vLLM: sequences in flight
+    max_num_seqs: int = Field(128, ge=1)  # vLLM: sequences in flight
     cpu_kv_cache_gib: int = Field(2, ge=1)  # vLLM on CPU
     gpu_memory_utilization: float = Field(0.85, gt=0, le=1)  # vLLM on CUDA
     micro_batch_tokens: int = Field(1536, ge=1)  # training and the transformers engine: padded tokens a forward

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PREFILL_SEQUENCES = 256  # short ones, of which only the tokens after the prefix are computed
 STEPS_CACHED = 4  # of a prefill on CPU: the tokens of so many steps stay in the cache, for those that begin like them
+_WRITER_TOKENS = 8192  # prompts of a step on CPU: an engine that writes makes logits of the last tokens alone
 CPU_BLOCK = 32  # tokens of the smallest block that attention on CPU takes: prefixes are shared by whole blocks
 
 
@@ -35,9 +36,10 @@ class VllmPrefill:
         from vllm.config import PoolerConfig
 
         pooler = PoolerConfig(task="token_embed", use_activation=False)
-        room = _room(folder, runtime, longest, STEPS_CACHED * _batched_tokens(runtime, longest))
+        tokens = _batched_tokens(runtime, longest)
+        room = _room(folder, runtime, longest, STEPS_CACHED * tokens)
         room["max_num_seqs"] = max(runtime.max_num_seqs, _PREFILL_SEQUENCES)  # most share what they hold
-        self._llm = _open(folder, runtime, longest, runner="pooling", pooler_config=pooler, **room)
+        self._llm = _open(folder, runtime, longest, tokens, runner="pooling", pooler_config=pooler, **room)
 
     def hidden_states(self, sequences: Sequence[list[int]], first_rows: Sequence[int]) -> "list[torch.Tensor]":
         """See Prefill.hidden_states."""
@@ -57,15 +59,16 @@ class VllmEngine:
 
     def __init__(self, folder: Path, runtime: RuntimeParams, longest: int) -> None:
         _prepare(runtime)
-        self._folder, self._runtime = folder, runtime
+        self._folder, self._runtime, self._on_cuda = folder, runtime, pick_device(runtime.device) == "cuda"
         room = _room(folder, runtime, longest, runtime.max_num_seqs * _blocks(longest + 1) * CPU_BLOCK)
         self._max_tokens, self._max_seqs = _batched_tokens(runtime, longest), room["max_num_seqs"]
-        self._llm = _open(folder, runtime, longest, logprobs_mode="raw_logprobs", **room)
+        if not self._on_cuda:
+            self._max_tokens = max(self._max_tokens, _WRITER_TOKENS)
+        self._llm = _open(folder, runtime, longest, self._max_tokens, logprobs_mode="raw_logprobs", **room)
 
     def next_logprobs(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> list[np.ndarray]:
         """See Engine.next_logprobs. On CPU vLLM would read most of a question again for each answer; transformers does it."""
-        own = pick_device(self._runtime.device) == "cuda"
-        return self.prompt_logprobs(sequences, starts) if own else self._reader.next_logprobs(sequences, starts)
+        return self.prompt_logprobs(sequences, starts) if self._on_cuda else self._reader.next_logprobs(sequences, starts)
 
     def prompt_logprobs(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> list[np.ndarray]:
         """The same, by vLLM itself."""
@@ -164,7 +167,7 @@ def _prepare(runtime: RuntimeParams) -> None:
         ) from None
 
 
-def _open(folder: Path, runtime: RuntimeParams, longest: int, **settings: Any) -> Any:
+def _open(folder: Path, runtime: RuntimeParams, longest: int, tokens: int, **settings: Any) -> Any:
     from vllm import LLM
 
     check_weights(folder)
@@ -173,7 +176,7 @@ def _open(folder: Path, runtime: RuntimeParams, longest: int, **settings: Any) -
         dtype="auto" if pick_device(runtime.device) == "cuda" else "float32",
         max_model_len=longest + 1,
         enable_prefix_caching=True,
-        max_num_batched_tokens=_batched_tokens(runtime, longest),
+        max_num_batched_tokens=tokens,
         enforce_eager=True,
         disable_log_stats=True,
         use_tqdm_on_load=False,
