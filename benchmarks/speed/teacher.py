@@ -87,7 +87,7 @@ def beside_lists(passages: Sequence[Passage], rounds: int) -> tuple[list[float],
     peer = LLM(
         str(BASE_MODEL), dtype="float32", max_model_len=LONGEST, max_logprobs=LISTED, enable_prefix_caching=True,
         block_size=CPU_BLOCK, max_num_batched_tokens=2048, max_num_seqs=64, enforce_eager=True, disable_log_stats=True,
-        use_tqdm_on_load=False,
+        use_tqdm_on_load=False, kv_cache_memory_bytes=RUNTIME.cpu_kv_cache_gib * 2**30,
     )  # fmt: skip
 
     def timed(call: Callable[..., Any], *arguments: Any) -> Any:
