@@ -1,4 +1,4 @@
-"""The methods in one picture: how much each has forgotten, against how much of what is near it has kept."""
+"""The methods in one picture: how much each has forgotten, against what it has kept, by probability and in free answers."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -8,57 +8,78 @@ import altair as alt
 from benchmarks.suite.params import NO_METHOD
 from pipeline.core.errors import InputError
 
-FORGET, KEPT, QUALITY = "efficacy.above_floor", "utility.hard_kept", "quality.forget"
+FORGET, QUALITY = "efficacy.above_floor", "quality.forget"
 FLOOR_OF = "efficacy.probability"
 OURS = "teacher_student"
 BROKEN = 0.5  # quality of the answers, below which they have fallen apart
-_WIDTH, _HEIGHT = 640, 320  # pixels, within the axes
+_WIDTH, _HEIGHT = 440, 330  # pixels, within the axes of a panel
 _FONT = "Arial, Helvetica, sans-serif"
 _INK, _MUTED, _LINE = "#1d2126", "#5a6068", "#e3e3de"
 _COLORS = {"ours": "#0b5c8a", "base": _INK, "other": "#868d94"}
 
 
-class Label(NamedTuple):
-    """A method's name in the picture, and where it stands from its point, in pixels."""
+class Panel(NamedTuple):
+    """What a method has kept, from left to right."""
 
-    text: str
+    key: str
+    times: int  # the table's value
+    step: float  # between round numbers of the axis
+    title: str
+
+
+class Label(NamedTuple):
+    """Where a method's name stands from its point, in pixels."""
+
     dx: int = 9
     dy: int = -9
     align: Literal["left", "center", "right"] = "left"
 
 
-LABELS = {
-    NO_METHOD: Label("base model", 10, -4),
-    OURS: Label("Nevermet (teacher-student)", 12, 12),
-    "gradient_ascent": Label("gradient ascent"),
-    "gradient_difference": Label("gradient difference", -9, -9, "right"),
-    "npo": Label("NPO"),
-    "simnpo": Label("SimNPO", 10, 10),
-    "altpo": Label("AltPO", -9, -9, "right"),
-    "rmu": Label("RMU", -10, 10, "right"),
-    "whp": Label("Who's Harry Potter", -9, 12, "right"),
-    "prompting": Label("prompting", -10, 2, "right"),
-    "prompt_distill": Label("prompt distillation", -4, -17, "right"),
+PANELS = (
+    Panel("utility.hard_kept", 100, 10, "neighbours: probability of the right answer among four, in % of the base's"),
+    Panel("utility.hard_rouge_l_recall", 1, 0.05, "neighbours: how much of the right answer free answers have (ROUGE-L)"),
+)
+NAMES = {
+    NO_METHOD: "base model",
+    OURS: "Nevermet",
+    "npo": "NPO",
+    "simnpo": "SimNPO",
+    "altpo": "AltPO",
+    "rmu": "RMU",
+    "whp": "Who's Harry Potter",
+    "prompt_distill": "prompt distillation",
+}
+_LEFT, _BELOW = Label(-9, -9, "right"), Label(10, 12)
+_LABELS: dict[str, tuple[Label, Label]] = {  # in each panel
+    NO_METHOD: (Label(10, -4), Label(8, -12)),
+    OURS: (_BELOW, _BELOW),
+    "gradient_difference": (_LEFT, Label(-8, 17)),
+    "simnpo": (_BELOW, _BELOW),
+    "altpo": (_LEFT, Label(9, 6)),
+    "rmu": (Label(-10, 10, "right"), Label(-6, 16, "right")),
+    "whp": (Label(-9, 12, "right"), Label(0, 20, "center")),
+    "prompting": (Label(-10, 2, "right"), Label(-10, 0, "right")),
+    "prompt_distill": (Label(-4, -17, "right"), Label(10, 4)),
 }
 
 
-def method_points(table: Mapping[str, Any]) -> list[dict[str, Any]]:
+def method_points(table: Mapping[str, Any], panel: Panel) -> list[dict[str, Any]]:
     """A point for each method that has both values: "method", "name", "who", "broken"; x and y with x_low, x_high and so on.
 
-    x is the share of the base's probability of the right answer that is kept on hard-retain questions, in percent; y is that
-    probability on forget questions, beyond the floor. Low and high are the table's 95 % intervals, the value itself where it
-    has none. ``broken``: the answers about the targets have fallen apart. Raises InputError when the base lacks one of the two.
+    x is what ``panel`` shows, y the probability of the right answer on forget questions, beyond the floor. Low and high are the
+    table's 95 % intervals, the value itself where it has none. ``broken``: the answers about the targets have fallen apart.
+    Raises InputError when the base lacks one of the two.
     """
-    values = {method: cells for method, cells in table["values"].items() if all(cells.get(key) for key in (FORGET, KEPT))}
+    values = {method: cells for method, cells in table["values"].items() if cells.get(FORGET) and cells.get(panel.key)}
     if NO_METHOD not in values:
-        raise InputError(f"the table has no {FORGET} or {KEPT} of {NO_METHOD}, so nothing can be set beside it.")
+        raise InputError(f"the table has no {FORGET} or {panel.key} of {NO_METHOD}, so nothing can be set beside it.")
     points = []
     for method, cells in values.items():
         quality = cells.get(QUALITY)
         who = {OURS: "ours", NO_METHOD: "base"}.get(method, "other")
         broken = bool(quality) and quality["mean"] < BROKEN
-        point = {"method": method, "name": _label(method).text, "who": who, "broken": broken}
-        for axis, key, times in (("x", KEPT, 100), ("y", FORGET, 1)):
+        point = {"method": method, "name": NAMES.get(method, method.replace("_", " ")), "who": who, "broken": broken}
+        for axis, key, times in (("x", panel.key, panel.times), ("y", FORGET, 1)):
             mean, *ends = (cells[key][end] for end in ("mean", "low", "high"))
             low, high = (mean if end is None else end for end in ends)
             point |= {axis: times * mean, f"{axis}_low": times * low, f"{axis}_high": times * high}
@@ -66,24 +87,43 @@ def method_points(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     return points
 
 
-def _label(method: str) -> Label:
-    return LABELS.get(method, Label(method.replace("_", " ")))
+def methods_chart(table: Mapping[str, Any]) -> alt.HConcatChart:
+    """A panel beside the other, and what both are about."""
+    title = alt.Title(
+        "What each method has forgotten, and what it has kept",
+        subtitle=[
+            "The best place is on the dashed line, no further to the left than the base model. Thin lines: 95 % intervals over "
+            "people and their questions.",
+            "Hollow points: asked about these people, the model no longer writes sentences.",
+        ],
+        anchor="start",
+        offset=14,
+    )
+    chart = alt.hconcat(*(_panel(table, number) for number in range(len(PANELS))), title=title, background="white", padding=12)
+    axis = {"gridColor": _LINE, "domainColor": _LINE, "tickColor": _LINE, "labelColor": _MUTED, "titleColor": _MUTED}
+    return (
+        chart.configure(font=_FONT)
+        .configure_view(stroke=None)
+        .configure_axis(**axis, labelFontSize=12, titleFontSize=12.5, titleFontWeight="normal", titlePadding=10)
+        .configure_text(fontSize=13)
+        .configure_title(fontSize=15, color=_INK, subtitleFontSize=12.5, subtitleColor=_MUTED, subtitlePadding=6)
+    )
 
 
-def methods_chart(table: Mapping[str, Any]) -> alt.LayerChart:
+def _panel(table: Mapping[str, Any], number: int) -> alt.LayerChart:
     """``method_points`` with their names and intervals, and the floor as a line."""
-    points = method_points(table)
-    left, right = 10 * (min(p["x_low"] for p in points) // 10), 10 * (max(p["x_high"] for p in points) // 10 + 1)
+    panel = PANELS[number]
+    points = method_points(table, panel)
+    left = panel.step * (min(p["x_low"] for p in points) // panel.step)
+    right = panel.step * (max(p["x_high"] for p in points) // panel.step + 1)
     bottom, top = min(p["y_low"] for p in points) - 0.01, max(p["y_high"] for p in points) + 0.01
 
     def x(field: str) -> alt.X:
-        title = "kept on neighbours: probability of the right answer, in % of the base model's"
-        return alt.X(
-            field, title=title, scale=alt.Scale(domain=[left, right], nice=False, zero=False), axis=alt.Axis(tickCount=8)
-        )
+        scale = alt.Scale(domain=[left, right], nice=False, zero=False)
+        return alt.X(field, title=panel.title, scale=scale, axis=alt.Axis(tickCount=7))
 
     def y(field: str) -> alt.Y:
-        title = "right answer about the person, beyond the floor"
+        title = None if number else "probability of the right answer about the person, beyond the floor"
         scale, axis = alt.Scale(domain=[bottom, top], nice=False, zero=False), alt.Axis(tickCount=5, format="+.2f")
         return alt.Y(field, title=title, scale=scale, axis=axis)
 
@@ -104,7 +144,7 @@ def methods_chart(table: Mapping[str, Any]) -> alt.LayerChart:
         drawn(points).mark_point(opacity=1, fillOpacity=1, strokeWidth=1.6).encode(color=color, fill=fill, size=size),
     ]
     for point in points:
-        (_, dx, dy, align), who = _label(point["method"]), point["who"]
+        (dx, dy, align), who = _LABELS.get(point["method"], (Label(), Label()))[number], point["who"]
         text = drawn([point]).mark_text(
             align=align,
             dx=dx,
@@ -113,21 +153,4 @@ def methods_chart(table: Mapping[str, Any]) -> alt.LayerChart:
             fontWeight="bold" if who == "ours" else "normal",
         )
         layers.append(text.encode(text="name:N"))
-    title = alt.Title(
-        "What each method has forgotten, and what it has kept",
-        subtitle=[
-            "The best place is on the dashed line, at 100 %. Thin lines: 95 % intervals over people and their questions.",
-            "Hollow points: asked about these people, the model no longer writes sentences.",
-        ],
-        anchor="start",
-        offset=14,
-    )
-    chart = alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT, title=title, background="white", padding=12)
-    axis = {"gridColor": _LINE, "domainColor": _LINE, "tickColor": _LINE, "labelColor": _MUTED, "titleColor": _MUTED}
-    return (
-        chart.configure(font=_FONT)
-        .configure_view(stroke=None)
-        .configure_axis(**axis, labelFontSize=12, titleFontSize=12.5, titleFontWeight="normal", titlePadding=10)
-        .configure_text(fontSize=13)
-        .configure_title(fontSize=15, color=_INK, subtitleFontSize=12.5, subtitleColor=_MUTED, subtitlePadding=6)
-    )
+    return alt.LayerChart(layer=layers, width=_WIDTH, height=_HEIGHT)
