@@ -21,7 +21,7 @@ def percent(share: float) -> str:
 
 Verdict = Literal["yes", "no", "too far", "not told", "nothing known"]
 AT, AROUND = 0.10, 0.25  # of the way from base to floor, on either side of the floor
-KEPT = 0.90  # of the base's probability
+KEPT = 0.90  # of the base's probability, and of what its free answers have of the right ones
 FEWEST = 5  # questions; an interval over fewer says nothing
 KINDS = {"forget": "forgotten", "hard_retain": "kept_hard_retain", "general_retain": "kept_general_retain"}
 RULES = {
@@ -34,7 +34,8 @@ RULES = {
     ),
     "kept": (
         "100 % is how likely the model as it was finds the right answer among those given. Yes: the whole interval is at "
-        f"{percent(KEPT)} or more. No: all of it is below. Else the questions can't tell, nor can fewer than {FEWEST}."
+        f"{percent(KEPT)} or more. No: all of it is below, or that of how much of the right answers free answers have (ROUGE-L "
+        f"recall) is, whatever the model would choose. Else the questions can't tell, nor can fewer than {FEWEST}."
     ),
 }
 _SHORT = {"yes": "Yes", "no": "No", "too far": "Too far", "not told": "Can't be told", "nothing known": "Can't be told"}
@@ -44,9 +45,9 @@ def findings(base: Rows, student: Rows, params: EvaluateParams) -> dict[str, Any
     """{"forgotten", "kept_hard_retain", "kept_general_retain", "people": [{"person", "said", the first two}]}, from answers.
 
     A finding is {"verdict", "questions", "people", "base", "student"}, "floor" of the forgotten, and "mean", "low", "high" of
-    the share where there is one. Where no question has wrong answers there is no finding. ``said``: how many of the person's
-    "questions" the "base" and the "student" answer rightly in their own words. Rows of both models are in the same order, and
-    are resampled together.
+    the share where there is one; of what is kept also "free_answers", the share of the base's ROUGE-L recall. Where no question
+    has wrong answers there is no finding. ``said``: how many of the person's "questions" the "base" and the "student" answer
+    rightly in their own words. Rows of both models are in the same order, and are resampled together.
     """
     pairs = list(zip(base, student, strict=True))
 
@@ -86,10 +87,19 @@ def _finding(split: str, pairs: Sequence[tuple[Mapping[str, Any], ...]], params:
     found |= {key: round(float(value[0]), 4) for key, value in means.items()}
     if share[0] != share[0]:
         return {"verdict": "nothing known", **found}
-    span = {key: round(value, 4) for key, value in estimate(share).items()}
-    rule = forgotten_verdict if split == "forget" else kept_verdict
-    verdict = rule(span["low"], span["high"]) if len(base) >= FEWEST else "not told"
+    span = _span(share)
+    if split == "forget":
+        verdict = forgotten_verdict(span["low"], span["high"])
+    else:
+        free = kept(mean(student, "rouge_l_recall"), mean(base, "rouge_l_recall"))
+        found |= {} if free[0] != free[0] else {"free_answers": _span(free)}
+        verdict = kept_verdict(span["low"], span["high"], found.get("free_answers", span)["high"])
+    verdict = verdict if len(base) >= FEWEST else "not told"
     return {"verdict": verdict if known else "nothing known", **found, **span}
+
+
+def _span(statistic: Array) -> dict[str, float]:
+    return {key: round(value, 4) for key, value in estimate(statistic).items()}
 
 
 def forgotten_verdict(low: float, high: float) -> Verdict:
@@ -101,9 +111,9 @@ def forgotten_verdict(low: float, high: float) -> Verdict:
     return "no" if high < 1 else "too far"
 
 
-def kept_verdict(low: float, high: float) -> Verdict:
-    """By the interval of the student's probability over the base's. See RULES."""
-    return "yes" if low >= KEPT else "no" if high < KEPT else "not told"
+def kept_verdict(low: float, high: float, free_high: float) -> Verdict:
+    """By the interval of the student's probability over the base's, and the end of that of free answers. See RULES."""
+    return "no" if min(high, free_high) < KEPT else "yes" if low >= KEPT else "not told"
 
 
 def ratios(found: Mapping[str, Any]) -> dict[str, float]:
@@ -120,7 +130,10 @@ def in_words(kind: str, finding: Mapping[str, Any]) -> tuple[str, str]:
         return short, "The model as it was knows no more of this than of somebody invented, so nothing could be seen to go."
     if finding["questions"] < FEWEST:
         return short, f"Fewer than {FEWEST} questions tell nothing."
-    number = f"{percent(finding['mean'])} (95 % interval {percent(finding['low'])} to {percent(finding['high'])})"
+    number = _interval(finding)
+    if kind != "forgotten" and verdict == "no" and finding["high"] >= KEPT:
+        free = _interval(finding["free_answers"])
+        return short, f"{number} of what the model knew is kept where it has to choose, but {free} in free answers."
     if kind != "forgotten":
         end = f" Whether {percent(KEPT)} is kept, these questions can't tell; more would." if verdict == "not told" else ""
         return short, f"{number} of what the model knew is kept.{end}"
@@ -131,6 +144,10 @@ def in_words(kind: str, finding: Mapping[str, Any]) -> tuple[str, str]:
         "not told": " Whether that is all of it, these questions can't tell; more would.",
     }
     return short, f"{number} of the way to a model that never knew them.{ends.get(verdict, '')}"
+
+
+def _interval(span: Mapping[str, float]) -> str:
+    return f"{percent(span['mean'])} (95 % interval {percent(span['low'])} to {percent(span['high'])})"
 
 
 def basis(kind: str, finding: Mapping[str, Any]) -> str:

@@ -34,11 +34,19 @@ def test_forgotten_is_told_by_the_interval(low: float, high: float, verdict: str
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [(0.9, 1.0, "yes"), (1.1, 1.2, "yes"), (0.89, 1.0, "not told"), (0.5, 0.9, "not told"), (0.5, 0.89, "no")],
+    ("low", "high", "free_high", "verdict"),
+    [
+        (0.9, 1.0, 1.1, "yes"),
+        (1.1, 1.2, 0.9, "yes"),
+        (0.89, 1.0, 1.1, "not told"),
+        (0.5, 0.9, 1.1, "not told"),
+        (0.5, 0.89, 1.1, "no"),
+        (1.1, 1.2, 0.89, "no"),
+        (0.89, 1.0, 0.89, "no"),
+    ],
 )
-def test_kept_is_told_by_the_interval(low: float, high: float, verdict: str) -> None:
-    assert kept_verdict(low, high) == verdict
+def test_kept_is_told_by_the_intervals(low: float, high: float, free_high: float, verdict: str) -> None:
+    assert kept_verdict(low, high, free_high) == verdict
 
 
 def people(probabilities: dict[str, float | None], split: str = "forget", said: bool = False) -> list[dict[str, Any]]:
@@ -63,6 +71,23 @@ def test_findings_are_of_all_and_of_each_person() -> None:
     assert [person["forgotten"]["verdict"] for person in (orla, bram)] == ["yes", "no"]
     assert orla["kept_hard_retain"]["mean"] == pytest.approx(0.5, abs=0.01) and "kept_hard_retain" not in bram
     assert orla["said"] == {"questions": 10, "base": 10, "student": 0}
+
+
+def test_a_model_that_chooses_rightly_and_no_longer_says_it_has_not_kept_it() -> None:
+    base = [{**one, "rouge_l_recall": 0.5} for one in people({"Orla": 0.8}, "hard_retain")]
+    mute = [{**one, "rouge_l_recall": 0.1} for one in base]
+    found = findings(base, mute, PARAMS)["kept_hard_retain"]
+    assert (found["mean"], found["free_answers"]) == (1.0, {"mean": 0.2, "low": 0.2, "high": 0.2})
+    assert found["verdict"] == "no"
+    short, sentence = in_words("kept_hard_retain", found)
+    assert (short, sentence) == (
+        "No",
+        "100 % (95 % interval 100 % to 100 %) of what the model knew is kept where it has to choose, but 20 % (95 % interval "
+        "20 % to 20 %) in free answers.",
+    )
+    assert findings(base, base, PARAMS)["kept_hard_retain"]["verdict"] == "yes"
+    silent = [{**one, "rouge_l_recall": 0.0} for one in base]
+    assert "free_answers" not in findings(silent, silent, PARAMS)["kept_hard_retain"], "there was nothing to keep"
 
 
 def test_few_questions_tell_nothing() -> None:
@@ -119,7 +144,7 @@ def test_no_interval_of_what_is_no_ratio() -> None:
 )
 def test_a_finding_is_said_in_plain_words(kind: str, span: tuple[float, float, float], short: str, part: str) -> None:
     low, mean, high = span
-    verdict = forgotten_verdict(low, high) if kind == "forgotten" else kept_verdict(low, high)
+    verdict = forgotten_verdict(low, high) if kind == "forgotten" else kept_verdict(low, high, 1.0)
     finding = {"verdict": verdict, "questions": 30, "people": 2, "low": low, "mean": mean, "high": high}
     assert in_words(kind, finding)[0] == short
     assert part in in_words(kind, finding)[1]
