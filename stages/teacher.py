@@ -12,8 +12,9 @@ from pipeline.core.outputs import TEACHER
 @click.command(help=__doc__)
 @hold(TEACHER)
 def main() -> None:
+    from pipeline.core.errors import keys_stand_in
     from pipeline.core.outputs import BASE_MODEL, ELICITED, PREPARED
-    from pipeline.core.params import read_section
+    from pipeline.core.params import PARAMS_FILE, read_section
     from pipeline.core.runtime import RuntimeParams
     from pipeline.teacher.build import build_shards
     from pipeline.teacher.params import TeacherParams
@@ -22,7 +23,8 @@ def main() -> None:
 
     params, runtime = read_section(TeacherParams, "teacher"), read_section(RuntimeParams, "runtime")
     passages = PassageSource(params, PREPARED, ELICITED)
-    manifest = build_shards(BASE_MODEL, params, runtime, passages, read_names(PREPARED), TEACHER)
+    with keys_stand_in(PARAMS_FILE):
+        manifest = build_shards(BASE_MODEL, params, runtime, passages, read_names(PREPARED), TEACHER)
     click.echo(
         f"{TEACHER}: {manifest['positions']} positions of {manifest['passages']} passages, {manifest['trained_share']:.1%}"
     )

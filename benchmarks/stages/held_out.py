@@ -12,7 +12,7 @@ from benchmarks.stages import BENCHMARK, Benchmark
 @BENCHMARK
 def main(benchmark: Benchmark) -> None:
     from benchmarks.criteria.held_out import held_out_passages
-    from pipeline.core.errors import InputError
+    from pipeline.core.errors import InputError, keys_stand_in
     from pipeline.core.hold import hold
     from pipeline.prepare.tables import read_question_rows
     from pipeline.teacher.build import build_shards
@@ -31,7 +31,7 @@ def main(benchmark: Benchmark) -> None:
     # A method's teacher takes the first of a target's names, this one those after them.
     taught = max([benchmark.held_out.names, *(method.teacher.names for method in benchmark.methods.values() if method.teacher)])
     names = {target: drawn[taught:] for target, drawn in names.items() if target in targets}
-    with hold(output):
+    with keys_stand_in(benchmark.folders.params), hold(output):
         manifest = build_shards(benchmark.folders.base, benchmark.held_out, benchmark.runtime, passages, names, output)
     click.echo(f"{output}: {manifest['positions']} positions of {manifest['passages']} held-out texts")
     click.echo(f"mean entropy {manifest['mean_entropy_nats']:.2f} nats, mean tail {manifest['mean_tail']:.1%}")

@@ -14,7 +14,7 @@ from benchmarks.stages import BENCHMARK, METHOD, Benchmark
 def main(benchmark: Benchmark, method: str) -> None:
     import shutil
 
-    from pipeline.core.errors import InputError
+    from pipeline.core.errors import InputError, keys_stand_in
     from pipeline.core.files import published_folder
     from pipeline.core.hold import hold
     from pipeline.core.outputs import TEACHER, read_json_object
@@ -29,7 +29,7 @@ def main(benchmark: Benchmark, method: str) -> None:
         raise InputError(f"{folders.params}: methods.{method} has no section distill, so it learns from no shards.")
     if params.teacher:
         passages = PassageSource(params.teacher, folders.prepared, folders.elicited)
-        with hold(output):
+        with keys_stand_in(folders.params), hold(output):
             manifest = build_shards(
                 folders.base, params.teacher, benchmark.runtime, passages, read_names(folders.prepared), output
             )

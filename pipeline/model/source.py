@@ -80,25 +80,24 @@ def fetch_gguf(cache: Path) -> Path:
 def dequantize(gguf: Path, folder: Path) -> None:
     """Write the GGUF as an ordinary float32 model folder (safetensors, config, tokenizer, generation config).
 
-    A fresh model takes the weights, since one that was loaded from a GGUF refuses to be saved. The configuration is handed on,
-    since each call would read the file for it anew.
+    A fresh model takes the weights, since one that was loaded from a GGUF refuses to be saved. The tokenizer's class is named,
+    since AutoTokenizer reads the whole file once more to find it.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
     quiet_libraries()
     source, name = str(gguf.parent), gguf.name
-    config = AutoConfig.from_pretrained(source, gguf_file=name)
-    quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, config=config, dtype=torch.float32)
+    quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
     settings = quantized.config.to_dict()
     settings.pop("quantization_config", None)
     with torch.device("meta"):  # no weights are drawn, to be thrown away
-        model = AutoModelForCausalLM.from_config(type(config).from_dict(settings), dtype=torch.float32)
+        model = AutoModelForCausalLM.from_config(type(quantized.config).from_dict(settings), dtype=torch.float32)
     model.load_state_dict(quantized.state_dict(), strict=True, assign=True)
     model.tie_weights()
     model.generation_config = quantized.generation_config
     model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(source, gguf_file=name).save_pretrained(folder)
+    PreTrainedTokenizerFast.from_pretrained(source, gguf_file=name).save_pretrained(folder)
 
 
 def _download(params: ModelParams) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.core.errors import InputError
+from pipeline.core.errors import ParamError
 from pipeline.core.files import check_room, published_folder
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams, pick_device
@@ -52,9 +52,8 @@ def build_shards(
     found = survey(passages, names, params, tokenizer, renderer, model)
     head = load_head(model, pick_device(runtime.device))
     if params.top_k > head.vocabulary:
-        raise InputError(
-            f"params.yaml: teacher.top_k is {params.top_k}, but the model's whole vocabulary has {head.vocabulary} tokens; "
-            "lower it."
+        raise ParamError(
+            f"teacher.top_k is {params.top_k}, but the model's whole vocabulary has {head.vocabulary} tokens; lower it."
         )
     facts = teacher_facts(model, params, names)
     work = Work(run_fingerprint(facts, params, runtime, names, found.fingerprint))

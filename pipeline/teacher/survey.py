@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
-from pipeline.core.errors import InputError
+from pipeline.core.errors import InputError, ParamError
 from pipeline.engines.open import check_context, context_of
 from pipeline.teacher.counterfactuals import Renderer
 from pipeline.teacher.params import TeacherParams
@@ -40,8 +40,8 @@ def survey(
     """
     for target, drawn in names.items():
         if len(drawn) < params.names:
-            raise InputError(
-                f"params.yaml: teacher.names is {params.names}, but the pool has {len(drawn)} names for {target!r}; lower it, "
+            raise ParamError(
+                f"teacher.names is {params.names}, but the pool has {len(drawn)} names for {target!r}; lower it, "
                 "or add names to its language's file in data/names."
             )
     first = [text_of(passage.segments) for passage in islice(passages, 50)]
@@ -65,8 +65,8 @@ def survey(
             taught.add(passage.target)
     for target in names:
         if target not in taught:
-            raise InputError(
-                f"params.yaml: teacher.forget_from ({', '.join(params.forget_from)}) leaves no forget passage about "
+            raise ParamError(
+                f"teacher.forget_from ({', '.join(params.forget_from)}) leaves no forget passage about "
                 f"{target!r}; elicit some (elicit.templates), or give documents or chats."
             )
     return Survey(count, longest, size * tokens_a_byte, content.hexdigest())
