@@ -17,6 +17,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.progress import quiet_libraries
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.engines.transformers_engine import TransformersEngine
+from pipeline.engines.vllm_cpu import keep_freed_memory, norms_by_kernel
 from pipeline.model.folder import check_weights
 
 if TYPE_CHECKING:
@@ -158,6 +159,8 @@ def _prepare(runtime: RuntimeParams) -> None:
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     quiet_libraries()
+    if pick_device(runtime.device) == "cpu":
+        keep_freed_memory()
     try:
         import vllm  # noqa: F401
     except ImportError as error:
@@ -171,9 +174,11 @@ def _open(folder: Path, runtime: RuntimeParams, longest: int, tokens: int, **set
     from vllm import LLM
 
     check_weights(folder)
+    on_cuda = pick_device(runtime.device) == "cuda"
     return LLM(
         model=str(folder),
-        dtype="auto" if pick_device(runtime.device) == "cuda" else "float32",
+        dtype="auto" if on_cuda else "float32",
+        ir_op_priority={} if on_cuda else norms_by_kernel(),
         max_model_len=longest + 1,
         enable_prefix_caching=True,
         max_num_batched_tokens=tokens,

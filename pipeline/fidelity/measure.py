@@ -95,7 +95,7 @@ def measure(
 
         for number, rendered in sample.rendered.items():
             renderings = rendered.renderings
-            hidden = reader.hidden_states([r.input_ids for r in renderings], [r.first_row for r in renderings])
+            hidden = reader.hidden_states([r.read_ids for r in renderings], [r.first_row for r in renderings])
             blocks = list(dense_teacher(rendered, hidden, head, params))
             positions = np.concatenate([block.positions for block in blocks])
             probs_TV = torch.cat([block.probs_TV for block in blocks])

@@ -99,7 +99,7 @@ def count_work(passages: Iterable[Passage], names: Names, params: TeacherParams,
         one = renderer.render(*ordered)
         trained = len(one.alignment.boundaries)
         for rendering in one.renderings:
-            ids, hit = rendering.input_ids, 0
+            ids, hit = rendering.read_ids, 0
             for end in range(block, rendering.first_row + 1, block):
                 key = tuple(ids[:end])
                 hit = end if key in seen else hit

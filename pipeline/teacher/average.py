@@ -86,7 +86,7 @@ def dense_teacher(
 def _rows(rendered: RenderedPassage) -> tuple[np.ndarray, np.ndarray]:
     """The trained positions, ascending [T], and the row for each, among all hidden states, under each name [N, T]."""
     renderings = rendered.renderings
-    offsets = np.cumsum([0, *(len(r.input_ids) - r.first_row for r in renderings)])[:-1]
+    offsets = np.cumsum([0, *(len(r.read_ids) - r.first_row for r in renderings)])[:-1]
     starts = offsets - np.array([r.first_row for r in renderings])
     names = len(rendered.scored)
     positions_T, rows_NT = rendered.alignment.positions[0], rendered.alignment.positions[1:] + starts[:names, None]

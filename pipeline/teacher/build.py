@@ -126,7 +126,7 @@ class Batches:
 def teach_batch(batch: Batch, prefill: Prefill, head: Head, params: TeacherParams) -> list[TaughtPassage]:
     """All renderings of a batch are read together, then averaged passage by passage."""
     renderings = [rendering for rendered in batch.passages for rendering in rendered.renderings]
-    hidden = iter(prefill.hidden_states([r.input_ids for r in renderings], [r.first_row for r in renderings]))
+    hidden = iter(prefill.hidden_states([r.read_ids for r in renderings], [r.first_row for r in renderings]))
     return [teach(rendered, [next(hidden) for _ in rendered.renderings], head, params) for rendered in batch.passages]
 
 

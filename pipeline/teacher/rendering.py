@@ -29,6 +29,11 @@ class Rendering:
         return sum(end <= self.segment_starts[0] for end in self.token_ends)
 
     @property
+    def read_ids(self) -> list[int]:
+        """What an engine has to read: all but the last token, which no other follows."""
+        return self.input_ids[:-1] or self.input_ids
+
+    @property
     def first_row(self) -> int:
         """The position before the first token of the text: that of the prefix's last token."""
         return max(self.prefix_length - 1, 0)

@@ -48,7 +48,7 @@ def taught(tiny_model: Path) -> Taught:
         Passage("Skell", "retain", (Segment("Skell has a mill.", False),)),
     ]
     rendered = [renderer.render(passage, PARAMS.prompts[0]) for passage in passages]
-    read = [engine.hidden_states([x.input_ids for x in r.renderings], [x.first_row for x in r.renderings]) for r in rendered]
+    read = [engine.hidden_states([x.read_ids for x in r.renderings], [x.first_row for x in r.renderings]) for r in rendered]
     return [(r, teach(r, hidden, head, PARAMS)) for r, hidden in zip(rendered, read, strict=True)]
 
 

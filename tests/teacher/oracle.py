@@ -22,7 +22,7 @@ def identity_head(vocabulary: int) -> Head:
 
 def rows_of(rendering: Rendering) -> int:
     """The hidden states that are read of ``rendering``."""
-    return len(rendering.input_ids) - rendering.first_row
+    return len(rendering.read_ids) - rendering.first_row
 
 
 def constant(rendering: Rendering, masses: Mapping[int, float], vocabulary: int) -> torch.Tensor:

@@ -156,7 +156,7 @@ def test_hidden_states_of_a_real_model(tiny_model: Path) -> None:
     params = TeacherParams(names=3, own_name=True)
     for passage in (DOCUMENT, CHAT):
         own = rendered(passage, params)
-        sequences = [one.input_ids for one in own.renderings]
+        sequences = [one.read_ids for one in own.renderings]
         hidden = engine.hidden_states(sequences, [one.first_row for one in own.renderings])
         uncut = engine.hidden_states(sequences, [0] * len(sequences))
         from_logits = [head.logits(states)[one.first_row :] for states, one in zip(uncut, own.renderings, strict=True)]

@@ -17,7 +17,7 @@ from pipeline.teacher.reverse_swap import first_token
 from pipeline.text.names import CounterfactualName
 from pipeline.text.passages import Passage, chat_passage
 from pipeline.text.segments import Segment, split_mentions
-from tests.teacher.oracle import UNLIKELY, by_row, constant, identity_head
+from tests.teacher.oracle import UNLIKELY, by_row, constant, identity_head, rows_of
 from tests.tiny import SPELLING_TOKENIZERS, train_byte_bpe
 
 TOKENIZER = train_byte_bpe()
@@ -232,7 +232,7 @@ def test_prompted_retain_passage_is_scored_as_it_stands() -> None:
 def test_teacher_is_the_prompted_model_itself() -> None:
     own = rendered(document("Orla Brennick was born in Skell."), PROMPT, PROMPTED)
     (scored,) = own.scored
-    rows = len(scored.input_ids) - scored.first_row
+    rows = rows_of(scored)
     ids = np.arange(rows * 4).reshape(rows, 4) % VOCABULARY
     hidden = by_row(scored, [dict(zip(row, (0.4, 0.3, 0.2, 0.1), strict=True)) for row in ids.tolist()], VOCABULARY)
     taught = teach(own, [hidden], HEAD, PROMPTED)

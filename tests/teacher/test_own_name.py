@@ -58,7 +58,7 @@ def taught(
 ) -> tuple[RenderedPassage, TaughtPassage]:
     rendered = Renderer(load_tokenizer(model), teacher, {"Orla Brennick": NAMES}).render(own, prompt)
     renderings = rendered.renderings
-    hidden = engine.hidden_states([one.input_ids for one in renderings], [one.first_row for one in renderings])
+    hidden = engine.hidden_states([one.read_ids for one in renderings], [one.first_row for one in renderings])
     return rendered, teach(rendered, hidden, load_head(model, "cpu"), teacher)
 
 

@@ -1,0 +1,40 @@
+"""What vLLM leaves to be had on a CPU: memory that stays with the process, and its own kernels for the norms.
+
+vLLM has kernels of the norms for CPUs as well as for GPUs, and calls them on GPUs alone (docs/scale.md has what both are worth).
+"""
+
+import ctypes
+from typing import Any
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
+_KERNELS = "nevermet_cpu"
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what the process frees, such as the large tensors of every step, for what it asks for next."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if mallopt:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, -1)
+
+
+def norms_by_kernel() -> dict[str, list[str]]:
+    """vLLM's ``ir_op_priority`` with its compiled norms before those made of PyTorch's operations.
+
+    The kernels take rows that lie one after the other; of others vLLM goes on to the second of the list.
+    """
+    from vllm import ir
+    from vllm.kernels import vllm_c
+
+    def takes(x: Any, weight: Any, epsilon: float, variance_size: int | None = None) -> bool:
+        return bool(x.is_contiguous() and vllm_c.rms_no_var_size(x, weight, epsilon, variance_size))
+
+    def takes_both(x: Any, x_residual: Any, weight: Any, epsilon: float, variance_size: int | None = None) -> bool:
+        return bool(x_residual.is_contiguous() and takes(x, weight, epsilon, variance_size))
+
+    if _KERNELS not in ir.ops.rms_norm.impls:
+        ir.ops.rms_norm.register_impl(_KERNELS, supports_args=takes)(vllm_c.rms_norm.impl_fn)
+        ir.ops.fused_add_rms_norm.register_impl(_KERNELS, supports_args=takes_both, inplace=True)(
+            vllm_c.fused_add_rms_norm.impl_fn
+        )
+    return {name: [_KERNELS, "native"] for name in ("rms_norm", "fused_add_rms_norm")}
