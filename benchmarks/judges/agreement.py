@@ -40,19 +40,20 @@ def read_labelled() -> list[Labelled]:
     return [row for _, row in read_jsonl(RUBRICS_FOLDER / "labelled.jsonl", Labelled)]
 
 
-def agreement(labels: Sequence[int], ratings: Sequence[float | None], scale: tuple[int, int]) -> tuple[float, float | None]:
+def agreement(labels: Sequence[int], ratings: Sequence[float | None]) -> tuple[float, float | None]:
     """(exact agreement, kappa) of a judge's ``ratings`` with a person's ``labels`` of the same answers.
 
-    ``scale`` is the lowest and the highest rating; distances are counted on it, whichever ratings are given. Kappa is None
-    where chance alone agrees wholly: both always give one and the same rating.
+    Kappa is None where chance alone agrees wholly: both always give one and the same rating.
     """
-    from sklearn.metrics import cohen_kappa_score
+    from nltk.metrics.agreement import AnnotationTask
 
     pairs = [(label, int(rating)) for label, rating in zip(labels, ratings, strict=True) if rating is not None]
     exact = sum(label == rating for label, rating in pairs) / len(labels)
     if len({value for pair in pairs for value in pair}) < 2:
         return exact, None
-    kappa = cohen_kappa_score(*zip(*pairs, strict=True), labels=range(scale[0], scale[1] + 1), weights="linear")
+    raters = ("person", "judge")
+    rated = [(rater, number, value) for number, pair in enumerate(pairs) for rater, value in zip(raters, pair, strict=True)]
+    kappa = AnnotationTask(rated, distance=lambda one, other: abs(one - other)).weighted_kappa_pairwise(*raters)
     return exact, float(kappa)
 
 
@@ -61,9 +62,9 @@ def agreement_lines(labelled: Sequence[Labelled], ratings: Mapping[str, Sequence
     yield f"{'part':<12}  {'rubric':<12} {'answers':>7}  {'exact':>5}  {'kappa':>5}  unparsable"
     for part in PARTS:
         chosen = [number for number, one in enumerate(labelled) if one.part == part]
-        for rubric, scale in SCALES.items() if chosen else ():
+        for rubric in SCALES if chosen else ():
             given = [ratings[rubric][number] for number in chosen]
-            exact, kappa = agreement([labelled[number].label(rubric) for number in chosen], given, scale)
+            exact, kappa = agreement([labelled[number].label(rubric) for number in chosen], given)
             shown = "-" if kappa is None else f"{kappa:.2f}"
             yield f"{part:<12}  {rubric:<12} {len(chosen):>7}  {exact:>5.2f}  {shown:>5}  {given.count(None):>10}"
 

@@ -25,28 +25,28 @@ def dense_kappa(one: list[int], other: list[int]) -> float | None:
     return None if chance == 0 else 1 - (weights * observed).sum() / chance
 
 
-def kappa(one: list[int], other: list[int], scale: tuple[int, int]) -> float | None:
-    return agreement(one, list(map(float, other)), scale)[1]
+def kappa(one: list[int], other: list[int]) -> float | None:
+    return agreement(one, list(map(float, other)))[1]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30))
 def test_kappa_is_the_textbooks(pairs: list[tuple[int, int]]) -> None:
     one, other = map(list, zip(*pairs, strict=True))
-    found, expected = kappa(one, other, (0, 3)), dense_kappa(one, other)
+    found, expected = kappa(one, other), dense_kappa(one, other)
     assert found == pytest.approx(expected)
-    assert found == pytest.approx(kappa(other, one, (0, 3)))
+    assert found == pytest.approx(kappa(other, one))
 
 
 def test_kappa_of_perfect_and_of_constant_raters() -> None:
-    assert kappa([1, 2, 3], [1, 2, 3], (1, 3)) == 1
-    assert kappa([1, 2, 3, 2], [2, 2, 2, 2], (1, 3)) == 0
-    assert kappa([2, 2], [2, 2], (1, 3)) is None
-    assert agreement([1], [None], (1, 3)) == (0, None)
+    assert kappa([1, 2, 3], [1, 2, 3]) == 1
+    assert kappa([1, 2, 3, 2], [2, 2, 2, 2]) == 0
+    assert kappa([2, 2], [2, 2]) is None
+    assert agreement([1], [None]) == (0, None)
 
 
 def test_an_unparsable_reply_is_a_disagreement_and_counted() -> None:
-    exact, beyond_chance = agreement([0, 2, 1, 0], [0.0, 2.0, None, 1.0], (0, 2))
-    assert (exact, beyond_chance) == (0.5, kappa([0, 2, 0], [0, 2, 1], (0, 2)))
+    exact, beyond_chance = agreement([0, 2, 1, 0], [0.0, 2.0, None, 1.0])
+    assert (exact, beyond_chance) == (0.5, kappa([0, 2, 0], [0, 2, 1]))
     labelled = [one for one in read_labelled() if one.part == "held_out"][:2]
     ratings = {rubric: [None, float(labelled[1].label(rubric))] for rubric in SCALES}
     rows = [line.split() for line in list(agreement_lines(labelled, ratings))[1:]]
