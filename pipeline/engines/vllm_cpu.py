@@ -1,6 +1,6 @@
 """What vLLM leaves to be had on a CPU: memory that stays with the process, and its own kernels for the norms.
 
-vLLM has kernels of the norms for CPUs as well as for GPUs, and calls them on GPUs alone (docs/scale.md has what both are worth).
+vLLM has kernels of the norms for CPUs as well as for GPUs, and calls them on GPUs alone. What both are worth: docs/scale.md.
 """
 
 import ctypes
@@ -8,6 +8,7 @@ from typing import Any
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 _KERNELS = "nevermet_cpu"
+_VECTOR = 16  # numbers that a kernel takes at once, at the most
 
 
 def keep_freed_memory() -> None:
@@ -21,13 +22,14 @@ def keep_freed_memory() -> None:
 def norms_by_kernel() -> dict[str, list[str]]:
     """vLLM's ``ir_op_priority`` with its compiled norms before those made of PyTorch's operations.
 
-    The kernels take rows that lie one after the other; of others vLLM goes on to the second of the list.
+    The kernels take rows of whole vectors that lie one after the other; of others vLLM goes on to the second of the list.
     """
     from vllm import ir
     from vllm.kernels import vllm_c
 
     def takes(x: Any, weight: Any, epsilon: float, variance_size: int | None = None) -> bool:
-        return bool(x.is_contiguous() and vllm_c.rms_no_var_size(x, weight, epsilon, variance_size))
+        fits = x.is_contiguous() and x.shape[-1] % _VECTOR == 0
+        return bool(fits and vllm_c.rms_no_var_size(x, weight, epsilon, variance_size))
 
     def takes_both(x: Any, x_residual: Any, weight: Any, epsilon: float, variance_size: int | None = None) -> bool:
         return bool(x_residual.is_contiguous() and takes(x, weight, epsilon, variance_size))

@@ -38,18 +38,19 @@ def test_what_was_freed_is_taken_again_without_asking_the_kernel() -> None:
     assert pages_of_another_array(f"{keep_freed_memory.__name__}()") == 0
 
 
-@pytest.mark.parametrize("shape", [(7, 64), (5, 3, 64)])
+@pytest.mark.parametrize("shape", [(7, 64), (5, 3, 64), (7, 24)])
 def test_norms_are_those_of_torch(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    states, residual, weight = torch.randn(shape), torch.randn(shape), torch.randn(64)
+    width, whole_vectors = shape[-1:], shape[-1] == 64
+    states, residual, weight = torch.randn(shape), torch.randn(shape), torch.randn(width)
+    apart = torch.stack([states, residual], -1)[..., 0]  # its rows do not lie one after the other
     with IrOpPriorityConfig(**{"gelu_and_mul_sparse": ["native"], **norms_by_kernel()}).set_priority():
-        normed = ir.ops.rms_norm(states, weight, EPSILON)
+        assert (ir.ops.rms_norm.dispatch(states, weight, EPSILON).provider != "native") == whole_vectors
+        assert (ir.ops.fused_add_rms_norm.dispatch(states, residual, weight, EPSILON).provider != "native") == whole_vectors
+        assert ir.ops.rms_norm.dispatch(apart, weight, EPSILON).provider == "native"
+        normed = [ir.ops.rms_norm(x, weight, EPSILON) for x in (states, apart)]
         both, total = ir.ops.fused_add_rms_norm(states, residual, weight, EPSILON)
-        apart = ir.ops.rms_norm(torch.stack([states, residual], -1)[..., 0], weight, EPSILON)
-        assert ir.ops.rms_norm.dispatch(states, weight, EPSILON).provider != "native"
-        assert ir.ops.fused_add_rms_norm.dispatch(states, residual, weight, EPSILON).provider != "native"
-    expected = torch.nn.functional.rms_norm(states, (64,), weight, EPSILON)
-    torch.testing.assert_close(normed, expected)
-    torch.testing.assert_close(apart, expected, msg="rows that do not lie one after the other")
+    for found in normed:
+        torch.testing.assert_close(found, torch.nn.functional.rms_norm(states, width, weight, EPSILON))
     torch.testing.assert_close(total, states + residual)
-    torch.testing.assert_close(both, torch.nn.functional.rms_norm(states + residual, (64,), weight, EPSILON))
+    torch.testing.assert_close(both, torch.nn.functional.rms_norm(states + residual, width, weight, EPSILON))
