@@ -53,7 +53,8 @@ _LEFT, _BELOW = Label(-9, -9, "right"), Label(10, 12)
 _LABELS: dict[str, tuple[Label, Label]] = {  # in each panel
     NO_METHOD: (Label(10, -4), Label(8, -12)),
     OURS: (_BELOW, _BELOW),
-    "gradient_difference": (_LEFT, Label(-8, 17)),
+    "gradient_difference": (Label(-9, 9, "right"), Label(-8, 17)),
+    "npo": (_BELOW, _BELOW),
     "simnpo": (_BELOW, _BELOW),
     "altpo": (_LEFT, Label(9, 6)),
     "rmu": (Label(-10, 10, "right"), Label(-6, 16, "right")),
@@ -93,7 +94,7 @@ def methods_chart(table: Mapping[str, Any]) -> alt.HConcatChart:
         "What each method has forgotten, and what it has kept",
         subtitle=[
             "The best place is on the dashed line, no further to the left than the base model. Thin lines: 95 % intervals over "
-            "people and their questions.",
+            "people, their questions and seeds.",
             "Hollow points: asked about these people, the model no longer writes sentences.",
         ],
         anchor="start",
