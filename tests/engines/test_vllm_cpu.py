@@ -35,7 +35,7 @@ def pages_of_another_array(first: str) -> int:
 
 def test_what_was_freed_is_taken_again_without_asking_the_kernel() -> None:
     assert pages_of_another_array("") > 2**24 * 8 // 2**21 - 1, "huge pages at the most"
-    assert pages_of_another_array(f"{keep_freed_memory.__name__}()") == 0
+    assert pages_of_another_array(f"{keep_freed_memory.__name__}()") < 16, "what Python itself may take meanwhile"
 
 
 @pytest.mark.parametrize("shape", [(7, 64), (5, 3, 64), (7, 24)])
