@@ -1,15 +1,15 @@
 """A training that was stopped goes on after its last checkpoint, and ends with the weights of one that nobody stopped."""
 
+import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.project import environment, make_project, set_params, stage
+from benchmarks.doors.attempt import Ended, finish, start
+from tests.project import make_project, set_params, stage
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +33,14 @@ def checkpoints(project: Path) -> list[Path]:
     return sorted((project / ".nevermet").glob("distill-*/step-*.pt"))
 
 
-def stopped(project: Path, number: signal.Signals, after: int) -> "subprocess.Popen[str]":
-    """The stage, stopped by ``number`` when it has written its checkpoint of step ``after`` or a later one."""
-    command = [sys.executable, "-m", "stages.distill"]
-    process = subprocess.Popen(command, cwd=project, env=environment(), stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not any(int(path.stem[5:]) >= after for path in checkpoints(project)):
+def stopped(project: Path, number: signal.Signals, after: int) -> Ended:
+    """The end of the stage, stopped by ``number`` when it has written its checkpoint of step ``after`` or a later one."""
+    process = start(project, "distill")
+    while process.is_alive() and not any(int(path.stem[5:]) >= after for path in checkpoints(project)):
         time.sleep(0.002)
-    process.send_signal(number)
-    return process
+    assert process.pid
+    os.kill(process.pid, number)
+    return finish(project, process)
 
 
 @pytest.fixture
@@ -53,22 +53,21 @@ def project(ready: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("number", "after"), [(signal.SIGKILL, 3), (signal.SIGTERM, 9), (signal.SIGKILL, 18)])
 def test_it_ends_with_the_same_weights(ready: Path, project: Path, number: signal.Signals, after: int) -> None:
     assert not checkpoints(ready), "a finished run leaves none"
-    process = stopped(project, number, after)
-    told = process.communicate(timeout=30)[1]
-    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), told
+    ended = stopped(project, number, after)
+    assert ended.code == (-number if number == signal.SIGKILL else 128 + number), ended.output
     assert not (project / "models/student").exists()
     left = checkpoints(project)
     # Two are kept; the signal may come between the writing of one and the removal of the oldest.
     assert 1 <= len(left) <= 3 and int(left[-1].stem[5:]) >= after
     if number == signal.SIGTERM:
-        assert told.splitlines()[-1].startswith("Error: stopped by SIGTERM; models/student")
+        assert ended.output.splitlines()[-1].startswith("Error: stopped by SIGTERM; models/student")
     stage(project, "distill")
     assert student(project) == student(ready)
     assert not checkpoints(project)
 
 
 def test_a_spoilt_checkpoint_is_passed_over(ready: Path, project: Path) -> None:
-    stopped(project, signal.SIGKILL, 9).communicate(timeout=30)
+    stopped(project, signal.SIGKILL, 9)
     last = checkpoints(project)[-1]
     last.write_bytes(last.read_bytes()[:1000])
     stage(project, "distill")
@@ -76,7 +75,7 @@ def test_a_spoilt_checkpoint_is_passed_over(ready: Path, project: Path) -> None:
 
 
 def test_other_settings_take_up_nothing(ready: Path, project: Path) -> None:
-    stopped(project, signal.SIGKILL, 3).communicate(timeout=30)
+    stopped(project, signal.SIGKILL, 3)
     set_params(project, {"distill.learning_rate": 1e-4})
     stage(project, "distill")
     assert student(project)["model.safetensors"] != student(ready)["model.safetensors"]
