@@ -49,6 +49,7 @@ RATIOS = (
 )
 RATIO_FLOORS = {"efficacy.forgotten": 1.0, "efficacy.above_floor": 0.0}
 LEAKS_AT = (1, 4, 16, 64)
+MOVED = "moved"  # a column that a table adds; see moved_from
 _RECALL = "_rouge_l_recall"  # of an attack's answers
 MEASURES = (
     Measure("efficacy.rouge_l_recall", "ROUGE-L recall, forget", "lower", "forget", "rouge_l_recall"),
@@ -69,6 +70,8 @@ MEASURES = (
     Measure("utility.hard_probability", "probability, hard-retain", "higher", "hard_retain", "probability"),
     Measure("utility.general_rouge_l_recall", "ROUGE-L recall, general-retain", "higher", "general_retain", "rouge_l_recall"),
     Measure("utility.general_probability", "probability, general-retain", "higher", "general_retain", "probability"),
+    Measure("utility.hard_moved", "probability moved, up or down, hard-retain", "lower", "hard_retain", MOVED, False),
+    Measure("utility.general_moved", "probability moved, up or down, general-retain", "lower", "general_retain", MOVED, False),
     Measure("quality.forget", "judge: quality, forget", "higher", "forget", "quality"),
     Measure("quality.hard_retain", "judge: quality, hard-retain", "higher", "hard_retain", "quality"),
     Measure("quality.distinct_4grams", "distinct 4-grams, forget", "higher", "forget", "distinct_4grams"),
@@ -163,6 +166,16 @@ def ratios_of(own: Mapping[str, Any], base: Mapping[str, Any], floor: Any) -> di
         if (key := f"utility.{split}_probability") in own and key in base:
             ratios[f"utility.{split}_kept"] = kept(own[key], base[key])
     return ratios
+
+
+def moved_from(rows: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """``rows``, a run's answers, with how far each probability is from that of the ``base``'s answer to the same question.
+
+    What is kept is a ratio of means, where one question's gain makes up for another's loss: a model may have 1.1 of what the
+    base had and have moved every answer by a fifth. None where either has no probability.
+    """
+    pairs = [(row, row.get("probability"), before.get("probability")) for row, before in zip(rows, base, strict=True)]
+    return [{**row, MOVED: None if own is None or first is None else abs(own - first)} for row, own, first in pairs]
 
 
 def _column(measure: Measure, rows: Sequence[Mapping[str, Any]]) -> list[Any]:

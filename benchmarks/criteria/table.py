@@ -16,12 +16,16 @@ from scipy.stats import sem, t
 from benchmarks.criteria.comparison import Resampled, Rows, resampled
 from benchmarks.criteria.measures import (
     MEASURES,
+    MOVED,
     RATIO_FLOORS,
     RATIOS,
     RWKU_MEASURES,
     TOFU_MEASURES,
     bars,
+    counts_of,
+    moved_from,
     ratios_of,
+    values_of,
 )
 from benchmarks.suite.params import GOLD, NO_METHOD, BenchmarkFolders
 from pipeline.core.errors import InputError
@@ -37,6 +41,7 @@ LEGEND = (
     "Italics: not told apart from the best on the same questions (5 %, Holm's correction for all methods of the row). "
     "No mark beside a bold value: worse than it. A row without any mark claims nothing."
 )
+MOVES = [measure.key for measure in MEASURES if measure.column == MOVED]
 JUDGE_COUNTS = ("asked", "cached", "unparsable")
 
 
@@ -136,6 +141,11 @@ def _finished(
     if not found:
         raise InputError(f"{folders.folder}/runs holds no finished run; make some (nevermet benchmark {folders.folder.name}).")
     _check_same_questions(folders, answers)
+    for method, of_runs in answers.items() if NO_METHOD in answers and len(answers) == len(found) else ():
+        answers[method] = [moved_from(rows, answers[NO_METHOD][0]) for rows in of_runs]
+        for report, rows in zip(found[method], answers[method], strict=True):
+            for part, of_rows in (("values", values_of(rows)), ("questions", counts_of(rows))):
+                report[part] = report.get(part, {}) | {key: of_rows[key] for key in MOVES if key in of_rows}
     return found, answers
 
 

@@ -214,6 +214,22 @@ def test_a_constant_shift_is_told_apart_on_the_same_questions(tmp_path: Path) ->
     assert (better["p"], worse["p"]) == (1.0, pytest.approx(2 / 5001, rel=1e-4))
 
 
+def test_a_gain_on_one_question_does_not_make_up_for_a_loss_on_another(answered: BenchmarkFolders) -> None:
+    for run in (answered.folder / "runs").glob("above-*"):
+        rows = pq.read_table(run / "answers.parquet").to_pylist()
+        for number, row in enumerate(rows):
+            row["probability"] += 0.28 if number % 2 else -0.12  # from 0.72, where the base has 0.80
+        write_answers(run / "answers.parquet", rows)
+        report = json.loads((run / "criteria.json").read_text(encoding="utf-8"))
+        (run / "criteria.json").write_text(json.dumps(report | {"values": values_of(rows)}), encoding="utf-8")
+    values = benchmark_table(answered, METHODS)["values"]
+    kept, moved = ([values[m][f"utility.hard_{key}"] for m in ("base", *METHODS)] for key in ("kept", "moved"))
+    assert [cell["mean"] for cell in kept] == pytest.approx([1, 1, 0.9, 0.5])
+    assert [cell["mean"] for cell in moved] == pytest.approx([0, 0.2, 0.08, 0.4])
+    assert [cell.get("verdict") for cell in moved] == [None, "worse", "best", "worse"]
+    assert moved[1]["low"] == moved[1]["high"] == pytest.approx(0.2)
+
+
 def test_a_row_in_which_one_method_has_no_answers_claims_nothing(answered: BenchmarkFolders) -> None:
     (answered.folder / "runs/below-1/answers.parquet").unlink()
     table = benchmark_table(answered, METHODS)
