@@ -48,8 +48,12 @@ RATIOS = (
     Measure("utility.general_kept", "kept of the base's probability, general-retain", "higher", in_bars=False),
 )
 RATIO_FLOORS = {"efficacy.forgotten": 1.0, "efficacy.above_floor": 0.0}
+MOVED = "moved"  # the column that moved_from adds
+MOVES = (
+    Measure("utility.hard_moved", "probability moved, up or down, hard-retain", "lower", "hard_retain", MOVED, False),
+    Measure("utility.general_moved", "probability moved, up or down, general-retain", "lower", "general_retain", MOVED, False),
+)
 LEAKS_AT = (1, 4, 16, 64)
-MOVED = "moved"  # a column that a table adds; see moved_from
 _RECALL = "_rouge_l_recall"  # of an attack's answers
 MEASURES = (
     Measure("efficacy.rouge_l_recall", "ROUGE-L recall, forget", "lower", "forget", "rouge_l_recall"),
@@ -70,8 +74,6 @@ MEASURES = (
     Measure("utility.hard_probability", "probability, hard-retain", "higher", "hard_retain", "probability"),
     Measure("utility.general_rouge_l_recall", "ROUGE-L recall, general-retain", "higher", "general_retain", "rouge_l_recall"),
     Measure("utility.general_probability", "probability, general-retain", "higher", "general_retain", "probability"),
-    Measure("utility.hard_moved", "probability moved, up or down, hard-retain", "lower", "hard_retain", MOVED, False),
-    Measure("utility.general_moved", "probability moved, up or down, general-retain", "lower", "general_retain", MOVED, False),
     Measure("quality.forget", "judge: quality, forget", "higher", "forget", "quality"),
     Measure("quality.hard_retain", "judge: quality, hard-retain", "higher", "hard_retain", "quality"),
     Measure("quality.distinct_4grams", "distinct 4-grams, forget", "higher", "forget", "distinct_4grams"),
@@ -185,7 +187,7 @@ def _column(measure: Measure, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 def counts_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """{measure: how many questions its mean is over}, of the measures that have a column and a question."""
-    return {measure.key: len(found) for measure in (*MEASURES, *RWKU_MEASURES) if (found := _column(measure, rows))}
+    return {measure.key: len(found) for measure in (*MOVES, *MEASURES, *RWKU_MEASURES) if (found := _column(measure, rows))}
 
 
 def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -193,7 +195,7 @@ def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
     ``robustness.worst`` is the worse of the two attacks' means.
     """
-    values = {measure.key: fmean(found) for measure in (*MEASURES, *RWKU_MEASURES) if (found := _column(measure, rows))}
+    values = {measure.key: fmean(found) for measure in (*MOVES, *MEASURES, *RWKU_MEASURES) if (found := _column(measure, rows))}
     attacks = [values[key] for key in ("robustness.many_shot", "robustness.soft_embedding") if key in values]
     if attacks:
         values["robustness.worst"] = max(attacks)

@@ -16,7 +16,7 @@ from scipy.stats import sem, t
 from benchmarks.criteria.comparison import Resampled, Rows, resampled
 from benchmarks.criteria.measures import (
     MEASURES,
-    MOVED,
+    MOVES,
     RATIO_FLOORS,
     RATIOS,
     RWKU_MEASURES,
@@ -41,7 +41,6 @@ LEGEND = (
     "Italics: not told apart from the best on the same questions (5 %, Holm's correction for all methods of the row). "
     "No mark beside a bold value: worse than it. A row without any mark claims nothing."
 )
-MOVES = [measure.key for measure in MEASURES if measure.column == MOVED]
 JUDGE_COUNTS = ("asked", "cached", "unparsable")
 
 
@@ -78,7 +77,7 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
         report["values"] = {key: float(value) for key, value in ratios.items() if math.isfinite(value)} | report["values"]
     floors = floors | RATIO_FLOORS
     has_value = {key for report in every for key in report["values"]}
-    measures = [measure for measure in (*RATIOS, *MEASURES, *RWKU_MEASURES, *TOFU_MEASURES) if measure.key in has_value]
+    measures = [measure for measure in (*RATIOS, *MOVES, *MEASURES, *RWKU_MEASURES, *TOFU_MEASURES) if measure.key in has_value]
     values: dict[str, dict[str, Any]] = {method: {} for method in found}
     for method, of_method in found.items():
         for m in measures:
@@ -145,7 +144,7 @@ def _finished(
         answers[method] = [moved_from(rows, answers[NO_METHOD][0]) for rows in of_runs]
         for report, rows in zip(found[method], answers[method], strict=True):
             for part, of_rows in (("values", values_of(rows)), ("questions", counts_of(rows))):
-                report[part] = report.get(part, {}) | {key: of_rows[key] for key in MOVES if key in of_rows}
+                report[part] = report.get(part, {}) | {m.key: of_rows[m.key] for m in MOVES if m.key in of_rows}
     return found, answers
 
 
@@ -162,7 +161,7 @@ def differences(
         raise InputError(f"{folders.folder}/runs holds no answers of {other}; those there are of {', '.join(answers)}.")
     drawn = resampled(answers)
     rows = []
-    for m in (*RATIOS, *MEASURES, *RWKU_MEASURES):
+    for m in (*RATIOS, *MOVES, *MEASURES, *RWKU_MEASURES):
         if cells := drawn.differences(m.key, m.better, other):
             told = {method: {key: _six(value) for key, value in cell.items()} for method, cell in cells.items()}
             rows.append({"key": m.key, "label": m.label, "better": m.better, "cells": told})
