@@ -61,7 +61,7 @@ def try_signals(
             what = f"{stage}: {number.name} after {moment:.1f} s of {seconds:.1f} s"
             if not _ends(process):
                 yield Finding(what, "hang")
-            elif process.returncode == 0 or _lines(folder)[-1:] == said[-1:] or _told_new(folder):
+            elif process.returncode == 0 or _finished(_lines(folder), said) or _told_new(folder):
                 yield Finding(what, "ended", "it was faster")
             else:
                 yield _end(what, process.returncode, _lines(folder), number, snapshot(folder) != before)
@@ -93,6 +93,11 @@ def _held(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     locks, owner = folder / ".nevermet/locks", f"process {process.pid} "
     while process.poll() is None and not any(path.read_text().startswith(owner) for path in locks.glob("*.owner")):
         time.sleep(0.01)
+
+
+def _finished(lines: list[str], said: list[str]) -> bool:
+    """Whether the stage had said its last word, after which click has one of its own for the end of Python."""
+    return lines[-1:] == said[-1:] or (lines[-1:] == ["Aborted!"] and lines[-2:-1] == said[-1:])
 
 
 def _told_new(folder: Path) -> bool:
