@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +12,6 @@ from ruamel.yaml import YAML
 from tests.project import LEARNING_RATE, ROOT, make_project, run, set_params, stage
 from tests.rooms import uncovered, unneeded
 
-ASKED = ("elicit", "evaluate")
 STAGES = {"base", "prepare", "elicit", "teacher", "distill", "evaluate-base", "evaluate"}
 
 
@@ -21,7 +19,6 @@ STAGES = {"base", "prepare", "elicit", "teacher", "distill", "evaluate-base", "e
 def project(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """A project on which ``dvc repro`` has run once."""
     folder = make_project(tmp_path_factory.mktemp("project"), tiny_model, templates=3)
-    set_params(folder, {f"{name}.engine": "transformers" for name in ASKED})  # a process with vLLM takes long to start
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "init", "-q")
     run(folder, "dvc", "repro")
@@ -98,19 +95,6 @@ def test_metrics_and_answers(project: Path) -> None:
     assert (answers["probability"] != base["probability"]).all()
     assert answers["split"].to_list() == ["forget", "hard_retain", "general_retain"]
     assert answers["response"].str.len_chars().min() > 0
-
-
-def test_asked_by_vllm_the_model_says_the_same(project: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(project, tmp_path / "project"))
-    set_params(copy, {f"{name}.engine": "vllm" for name in ASKED})
-    stage(copy, "evaluate", "student")
-    files = [folder / "evaluation/student/answers.parquet" for folder in (project, copy)]
-    one, other = (pl.read_parquet(file, columns=["question", "response"]) for file in files)
-    assert one.equals(other)
-    stage(copy, "elicit")
-    asked, again = (pl.read_parquet(folder / "data/elicited/answers.parquet") for folder in (project, copy))
-    assert asked["question"].to_list() == again["question"].to_list()
-    assert again["answer"].str.len_chars().max() > 0 and not asked["answer"].equals(again["answer"]), "both draw their own"
 
 
 def test_inspect_prints_a_line_a_position(project: Path) -> None:
