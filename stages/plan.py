@@ -41,7 +41,8 @@ def main(people: int | None, config: Path | None, card: str | None, cards: int) 
     given = teacher if ELICITED.is_dir() else teacher.changed(forget_from=("given",), retain_from=("given",))
     names, shape = read_names(PREPARED), model_shape(config or BASE_MODEL)
     cuda = bool(card) or pick_device(runtime.device) == "cuda"
-    work = count_work(PassageSource(given, PREPARED, ELICITED), names, given, load_tokenizer(BASE_MODEL), BLOCK[cuda])
+    passages, tokenizer = PassageSource(given, PREPARED, ELICITED), load_tokenizer(BASE_MODEL)
+    work = count_work(passages, names, given, tokenizer, BLOCK[cuda], distill.passages_per_step)
     if people:
         work = work.times(people / len(names))
     rates = card_rates(card, cards) if card else measured_rates(BASE_MODEL, shape, runtime)

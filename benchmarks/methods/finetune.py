@@ -13,7 +13,6 @@ import torch
 
 from benchmarks.methods.example import Example, ended_answer
 from benchmarks.methods.params import FinetuneParams
-from pipeline.core.batching import batches
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.text.tokenizer import load_tokenizer
@@ -67,8 +66,7 @@ class Answers:
     def accumulate(self, student: Student, step: Sequence[Example], runtime: RuntimeParams) -> dict[str, float]:
         total = sum(example.learnt for example in step)
         loss = 0.0
-        lengths = [len(example.input_ids) for example in step]
-        for batch in batches(lengths, runtime.micro_batch_tokens, student.batch_cost):
+        for batch in student.micro_batches([example.input_ids for example in step], runtime.micro_batch_tokens):
             part = [step[index] for index in batch]
             weight_T = torch.full((sum(example.learnt for example in part),), -1 / total, device=student.device)
             loss -= float(student.backward(*learnt_logprobs(part, student.device), weight_T, runtime.logit_chunk).sum())

@@ -47,7 +47,7 @@ class Likelihood(TextObjective):
         share_S = self._equation.shares(tokens_S, kind_S)
         logprob_S = torch.zeros(len(rows), device=student.device)
         loss = torch.zeros((), device=student.device)
-        for batch in self._micro_batches(rows, runtime.micro_batch_tokens, student.batch_cost):
+        for batch in self._micro_batches(student, rows, runtime.micro_batch_tokens):
 
             def terms(logprob_B: torch.Tensor, batch: list[int] = batch) -> torch.Tensor:
                 of_batch = self._equation.terms(logprob_B, tokens_S[batch], kind_S[batch], reference_S[batch])
@@ -63,14 +63,14 @@ class Likelihood(TextObjective):
         }
         return {"loss": float(loss), **nll}
 
-    def _micro_batches(self, rows: Sequence[int], max_tokens: int, batch_cost: int) -> Iterator[list[int]]:
+    def _micro_batches(self, student: Student, rows: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
         """Places in ``rows``; a forget example and its alternate, which stand beside each other, in one micro-batch."""
         pairs = [place for place, row in enumerate(rows) if row in self._alternate]
         inside = {place + beside for place in pairs for beside in (0, 1)}
         units = [[place, place + 1] for place in pairs], [[place] for place in range(len(rows)) if place not in inside]
         for alike in units:
-            lengths = [max(len(self._examples[rows[place]].input_ids) for place in unit) for unit in alike]
-            for batch in batches(lengths, max_tokens // max(map(len, alike), default=1), batch_cost):
+            longest = [max((self._examples[rows[place]].input_ids for place in unit), key=len) for unit in alike]
+            for batch in student.micro_batches(longest, max_tokens // max(map(len, alike), default=1)):
                 yield [place for number in batch for place in alike[number]]
 
     def _add_gradient(self, student: Student, examples: Sequence[Example], terms: Terms, logit_chunk: int) -> torch.Tensor:

@@ -15,17 +15,18 @@ in its place is whatever those layers make of noise.
 Known failure: c and alpha belong to one model and layer. How far c has to be from the size of the activations is found by
 trial, and where the retain texts are near the forget texts both are pulled at once.
 
-Shapes: B sequences of a micro-batch, L tokens, T learnt tokens of it, D width.
+Shapes: B sequences of a micro-batch, T learnt tokens of it, D width.
 """
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from benchmarks.methods.example import Example
 from benchmarks.methods.objective import TextObjective
 from benchmarks.methods.params import BaselineParams
-from pipeline.core.batching import batches, padded
+from pipeline.core.batching import batches
 from pipeline.core.errors import InputError, ParamError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.train.student import Student
@@ -66,8 +67,8 @@ class Misdirection(TextObjective):
         factor = {"forget": self._params.forget_weight, "retain": self._retain_weight}
         distances = dict.fromkeys(of_kind, 0.0)
         for kind, chosen in of_kind.items():
-            lengths = [len(self._examples[index].input_ids) for index in chosen]
-            for batch in batches(lengths, runtime.micro_batch_tokens, student.batch_cost):
+            sequences = [self._examples[index].input_ids for index in chosen]
+            for batch in student.micro_batches(sequences, runtime.micro_batch_tokens):
                 part = [chosen[place] for place in batch]
                 learnt_B = torch.tensor([self._examples[index].learnt for index in part])
                 hidden_TD = self._hidden(student, part)
@@ -96,9 +97,9 @@ class Misdirection(TextObjective):
     def _hidden(self, student: Student, indices: Sequence[int]) -> torch.Tensor:
         """What leaves the layer at the learnt tokens of the examples, [T, D]. The layers above run as well."""
         examples = [self._examples[index] for index in indices]
-        ids_BL, mask_BL = padded([example.input_ids for example in examples], student.device)
+        learnt = [np.arange(example.start, len(example.input_ids)) for example in examples]
+        inputs, rows_T, columns_T = student.layout([example.input_ids for example in examples], learnt)
         with torch.autocast(student.device, dtype=torch.bfloat16, enabled=student.device == "cuda"):
             body = getattr(student.model, student.model.base_model_prefix)
-            states = body(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False, output_hidden_states=True).hidden_states
-        hidden_BLD = states[self._params.layer + 1]  # the first are the embeddings
-        return torch.cat([row[one.start : len(one.input_ids)] for row, one in zip(hidden_BLD, examples, strict=True)])
+            states = body(**inputs, output_hidden_states=True).hidden_states
+        return states[self._params.layer + 1][rows_T, columns_T]  # the first are the embeddings

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.speed.figure import Figure, alone, seconds, wait
 from benchmarks.speed.workload import SMOLLM2_135M, Shape, Step, Training, Workload, build_model
-from pipeline.core.batching import batches, padded
+from pipeline.core.batching import padded
 from pipeline.core.runtime import RuntimeParams, free_memory
 from pipeline.distill.params import DistillParams
 from pipeline.model.folder import load_model
@@ -21,6 +21,7 @@ from pipeline.train.optimizer import BETAS
 from pipeline.train.student import Student, open_student
 
 VOCABULARY_152K = Shape(151_936, 256, 768, 4, 4, 2)
+ALIKE = 24  # tokens that all passages of the default run begin with, the chat template's system prompt
 PARAMS, RUNTIME = DistillParams(warmup_fraction=0.0), RuntimeParams()
 Side = Literal["distill", "dense"]
 SIDES: tuple[Side, Side] = ("distill", "dense")
@@ -47,7 +48,7 @@ def bare_ratios(folder: Path, shape: Shape, rounds: int) -> tuple[list[float], l
     """Of each round, the rate of a training step over that of the bare one, without and with AdamW; one model for both."""
     import torch
 
-    student, workload = _student(folder, shape), Workload.random(rounds + 1, shape.vocabulary)
+    student, workload = _student(folder, shape), Workload.random(rounds + 1, shape.vocabulary, alike=ALIKE)
     training = Training(student, workload, folder / "teacher", PARAMS, RUNTIME)
     adamw = torch.optim.AdamW(student.model.parameters(), lr=PARAMS.learning_rate, betas=BETAS, weight_decay=0.0, fused=True)
     times = []
@@ -65,14 +66,11 @@ def _bare(student: Student, workload: Workload, step: Step) -> None:
     """Forward and backward over the batches that distill makes of ``step``, without any loss."""
     import torch
 
-    lengths = [len(workload.input_ids[one.passage]) for one in step]
-    for batch in batches(lengths, RUNTIME.micro_batch_tokens, student.batch_cost):
-        part = [step[index] for index in batch]
-        ids_BL, mask_BL = padded([workload.input_ids[one.passage] for one in part], student.device)
-        rows_T = np.repeat(np.arange(len(part)), [len(one.positions) for one in part])
-        positions_T = np.concatenate([one.positions for one in part])
+    sequences = [workload.input_ids[one.passage] for one in step]
+    for batch in student.micro_batches(sequences, RUNTIME.micro_batch_tokens):
         with torch.autocast(student.device, dtype=torch.bfloat16, enabled=student.device == "cuda"):
-            logits_TV = student.model.get_output_embeddings()(student.hidden(ids_BL, mask_BL)[rows_T, positions_T])
+            hidden_TD = student.hidden([sequences[index] for index in batch], [step[index].positions for index in batch])
+            logits_TV = student.model.get_output_embeddings()(hidden_TD)
         logits_TV.backward(torch.full_like(logits_TV, 1e-6))
 
 
@@ -81,7 +79,7 @@ def trainer_ratio(shape: Shape, rounds: int) -> float:
     ratios: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        student, workload = _student(folder, shape), Workload.random(rounds + 1, shape.vocabulary)
+        student, workload = _student(folder, shape), Workload.random(rounds + 1, shape.vocabulary, alike=ALIKE)
         training = Training(student, workload, folder / "teacher", PARAMS, RUNTIME)
 
         def beside(number: int, dense: float) -> None:
@@ -187,7 +185,7 @@ def peak_bytes(folder: Path, shape: Shape, side: Side) -> int:
     import transformers.trainer  # noqa: F401
 
     folder.mkdir()
-    workload = Workload.random(2, shape.vocabulary)
+    workload = Workload.random(2, shape.vocabulary, alike=ALIKE)
     student = _student(folder, shape)
     training = Training(student, workload, folder / "teacher", PARAMS, RUNTIME)
     loaded = _restart_peak(student.device)

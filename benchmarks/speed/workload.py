@@ -71,15 +71,27 @@ class Workload:
 
     @classmethod
     def random(
-        cls, steps: int, vocabulary: int, *, passages: int = 8, tokens: tuple[int, int] = (30, 100), top_k: int = 128
+        cls,
+        steps: int,
+        vocabulary: int,
+        *,
+        passages: int = 8,
+        tokens: tuple[int, int] = (30, 100),
+        alike: int = 0,
+        top_k: int = 128,
     ) -> "Workload":
-        """Passages of ``tokens`` (least, most) tokens, at half of whose positions a teacher of ``top_k`` tokens is known."""
+        """Passages of ``tokens`` (least, most) tokens, at half of whose positions a teacher of ``top_k`` tokens is known.
+
+        All begin with the same ``alike`` tokens, as chats do after one system prompt, and what is known comes after these.
+        """
         rng = np.random.default_rng(0)
         input_ids, targets = {}, []
+        beginning = rng.integers(FIRST_ID, vocabulary, alike)
         for number in range(steps * passages):
             length = int(rng.integers(tokens[0], tokens[1] + 1))
             input_ids[number] = rng.integers(FIRST_ID, vocabulary, length).astype(np.int32)
-            positions = np.sort(rng.permutation(length - 1)[: length // 2]).astype(np.int32)
+            input_ids[number][:alike] = beginning
+            positions = alike + np.sort(rng.permutation(length - 1 - alike)[: length // 2]).astype(np.int32)
             ids = np.stack([rng.choice(vocabulary, top_k, replace=False) for _ in positions]).astype(np.int32)
             logprobs = np.log(rng.dirichlet(np.ones(top_k + 1), len(positions))).astype(np.float32)
             targets.append(PassageTargets(number, "forget", positions, ids, logprobs[:, :top_k], logprobs[:, top_k]))

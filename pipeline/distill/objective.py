@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import distill, shards, train
-from pipeline.core.batching import batches
 from pipeline.core.errors import InputError
 from pipeline.core.files import files_fingerprint, package_versions
 from pipeline.core.outputs import read_parquet
@@ -114,8 +113,8 @@ class Distillation:
         kls: list[torch.Tensor] = []
         for kept in sorted({p.ids.shape[1] for p in step}):  # one K, unless forget passages have hard targets
             alike = [p for p in step if p.ids.shape[1] == kept]
-            lengths = [len(self._input_ids[p.passage]) for p in alike]
-            for batch in batches(lengths, runtime.micro_batch_tokens, student.batch_cost):
+            sequences = [self._input_ids[p.passage] for p in alike]
+            for batch in student.micro_batches(sequences, runtime.micro_batch_tokens):
                 part = [alike[index] for index in batch]
                 parts += part
                 kls.append(add_gradient(student, part, self._input_ids, self._weights, total_weight, runtime.logit_chunk))

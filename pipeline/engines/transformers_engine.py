@@ -1,6 +1,5 @@
 """Plain transformers behind the same interfaces: vLLM's reference, its stand-in, and on a CPU what scores given answers."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.batching import Tree, batches, padded, trees
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.model.folder import generate_plainly, load_model
+from pipeline.model.trees import TreeReader
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ class TransformersEngine:
         self._device = pick_device(runtime.device)
         self._model = model or load_model(folder, self._device)
         self._stops = generate_plainly(self._model)
-        self._reads_trees: bool | None = None
+        self._reader = TreeReader(self._model, self._device)
 
     def hidden_states(self, sequences: Sequence[list[int]], first_rows: Sequence[int]) -> "list[torch.Tensor]":
         """See Prefill.hidden_states."""
@@ -34,7 +34,7 @@ class TransformersEngine:
         hidden: dict[int, torch.Tensor] = {}
         with torch.inference_mode():
             for tree in self._trees(sequences):
-                states_TD = self._model.base_model(**_inputs(tree, self._model.dtype, self._device)).last_hidden_state[0]
+                states_TD = self._model.base_model(**self._reader.inputs(tree)).last_hidden_state[0]
                 hidden |= {index: states_TD[path[first_rows[index] :]] for index, path in tree.paths.items()}
         return [hidden[index] for index in range(len(sequences))]
 
@@ -47,9 +47,8 @@ class TransformersEngine:
             for tree in self._trees(sequences):
                 rows = sorted({column for index, path in tree.paths.items() for column in path[starts[index] - 1 : -1]})
                 row_of = {column: row for row, column in enumerate(rows)}
-                inputs = _inputs(tree, self._model.dtype, self._device)
                 kept = torch.tensor(rows, dtype=torch.long, device=self._device)
-                logits_TV = self._model(**inputs, logits_to_keep=kept).logits[0]
+                logits_TV = self._model(**self._reader.inputs(tree), logits_to_keep=kept).logits[0]
                 logprobs_TV = logits_TV.float().log_softmax(-1)
                 for index, path in tree.paths.items():
                     before = torch.tensor([row_of[column] for column in path[starts[index] - 1 : -1]], dtype=torch.long)
@@ -59,11 +58,8 @@ class TransformersEngine:
 
     def _trees(self, sequences: Sequence[list[int]]) -> Iterator[Tree]:
         """All ``sequences``; each in a tree of its own where the model can't look at more, or no further back than a window."""
-        if self._reads_trees is None:
-            self._reads_trees = _reads_trees(self._model, self._device)
-        window = getattr(self._model.config.get_text_config(), "sliding_window", None) or math.inf
-        fits = self._reads_trees and max(map(len, sequences), default=0) <= window
-        return trees(sequences, min(self._max_tokens, _TREE_TOKENS) if fits else 0)
+        reads = self._reader.reads(max(map(len, sequences), default=0))
+        return trees(sequences, min(self._max_tokens, _TREE_TOKENS) if reads else 0)
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         """See Engine.generate."""
@@ -96,31 +92,3 @@ class TransformersEngine:
                 input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, pad_token_id=0, **settings
             )
         return [list(takewhile(lambda token: token not in self._stops, row)) for row in output[:, ids.shape[1] :].tolist()]
-
-
-def _inputs(tree: Tree, dtype: "torch.dtype", device: str) -> dict[str, Any]:
-    """What a model is called with to read ``tree``."""
-    import torch
-
-    ids_1T, positions_1T, sees_11TT = tree.tensors(device)
-    if len(tree.paths) == 1:
-        return {"input_ids": ids_1T, "use_cache": False}
-    mask_11TT = torch.zeros_like(sees_11TT, dtype=dtype).masked_fill(~sees_11TT, torch.finfo(dtype).min)
-    return {"input_ids": ids_1T, "position_ids": positions_1T, "attention_mask": mask_11TT, "use_cache": False}
-
-
-def _reads_trees(model: Any, device: str) -> bool:
-    """Whether ``model`` reads each sequence of a tree as if it stood alone, which state-space models, say, do not."""
-    import torch
-
-    (tree,) = trees(probe := [[1, 2, 3], [1, 2, 4]], 4)
-    with torch.inference_mode():
-        try:
-            together_TD = model.base_model(**_inputs(tree, model.dtype, device)).last_hidden_state[0]
-        except Exception:  # whatever an architecture says to a mask that it does not know
-            return False
-        for index, ids in enumerate(probe):
-            alone_LD = model.base_model(input_ids=torch.tensor([ids], device=device), use_cache=False).last_hidden_state[0]
-            if not torch.allclose(together_TD[tree.paths[index]], alone_LD, rtol=1e-2, atol=1e-2):
-                return False
-    return True

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.core.batching import trees
 from pipeline.core.errors import InputError, first_line
 from pipeline.core.runtime import RuntimeParams
 from pipeline.distill.params import DistillParams
@@ -70,7 +71,8 @@ class Work:
     computed_tokens: float  # of them, without what a batch has read already
     head_rows: float  # positions under all names, for which the head is applied
     positions: float  # rows of the shards
-    student_tokens: float  # of all passages as the student reads them, once
+    student_tokens: float  # of all passages as they stand in the shards, once
+    student_computed: float  # of them, where a step's passages begin alike that once
     student_positions: float
     forget_share: float  # of the passages
 
@@ -85,14 +87,19 @@ class Work:
         return self.forget_share + min(1.0 - self.forget_share, wanted)
 
 
-def count_work(passages: Iterable[Passage], names: Names, params: TeacherParams, tokenizer: Tokenizer, block: int) -> Work:
-    """Count all passages, render some of them. ``block``: tokens by which the engine shares prefixes."""
+def count_work(
+    passages: Iterable[Passage], names: Names, params: TeacherParams, tokenizer: Tokenizer, block: int, step: int
+) -> Work:
+    """Count all passages, render some of them.
+
+    ``block``: tokens by which the engine shares prefixes. ``step``: passages of a step of training.
+    """
     renderer = Renderer(tokenizer, params, names)
     total = forget = 0
     for passage, _ in in_order(passages, params, tokenizer):
         total, forget = total + 1, forget + (passage.kind == "forget")
-    sums = dict.fromkeys(("renderings", "tokens", "computed_tokens", "head_rows", "positions", "student_tokens"), 0)
-    sample, seen = set(random.Random(0).sample(range(total), min(total, RENDERED))), set()
+    sums = dict.fromkeys(("renderings", "tokens", "computed_tokens", "head_rows", "positions"), 0)
+    sample, seen, students = set(random.Random(0).sample(range(total), min(total, RENDERED))), set(), list[list[int]]()
     for number, ordered in enumerate(in_order(passages, params, tokenizer)):
         if number not in sample:
             continue
@@ -109,7 +116,11 @@ def count_work(passages: Iterable[Passage], names: Names, params: TeacherParams,
         sums["renderings"] += len(one.renderings)
         sums["head_rows"] += trained * (len(one.scored) + bool(one.base))
         sums["positions"] += trained
-        sums["student_tokens"] += len(one.original.input_ids)
+        students.append(one.original.input_ids)
+    random.Random(0).shuffle(students)
+    steps = (trees(students[start : start + step], 10**9) for start in range(0, len(students), step))
+    sums["student_tokens"] = sum(map(len, students))
+    sums["student_computed"] = sum(len(tree.input_ids) for (tree,) in steps)
     scale = total / max(len(sample), 1)
     scaled = {key: value * scale for key, value in sums.items()}
     return Work(total, **scaled, student_positions=scaled["positions"], forget_share=forget / max(total, 1))
@@ -123,6 +134,7 @@ class Cost:
     shard_bytes: float
     teacher_memory: float
     student_tokens: float  # that distill trains on, all epochs
+    student_computed: float  # of them
     distill_flops: float
     distill_memory: float
 
@@ -147,7 +159,8 @@ def cost_of(
         shard_bytes=shard_bytes(work.positions, teacher.kept),
         teacher_memory=LIBRARIES + number * (shape.weights + shape.head) + cache + hidden + BLOCK_ROWS * logits,
         student_tokens=epochs * work.student_tokens,
-        distill_flops=6 * epochs * (shape.body * work.student_tokens + shape.head * work.student_positions),
+        student_computed=epochs * work.student_computed,
+        distill_flops=6 * epochs * (shape.body * work.student_computed + shape.head * work.student_positions),
         distill_memory=LIBRARIES
         + shape.weights * (16 if distill.precision == "float32" else 6)
         + activations

@@ -19,7 +19,10 @@ def plan_lines(work: Work, shape: Shape, cost: Cost, rates: Rates, people: int) 
     )
     yield f"         {cost.teacher_flops:.2e} FLOPs, {_bytes(cost.teacher_memory)} of memory at the peak"
     yield f"shards   {work.positions:,.0f} positions, {_bytes(cost.shard_bytes)}"
-    yield f"distill  {cost.student_tokens:,.0f} tokens, {cost.distill_flops:.2e} FLOPs, {_bytes(cost.distill_memory)} of memory"
+    yield (
+        f"distill  {cost.student_tokens:,.0f} tokens, of them {cost.student_computed:,.0f} computed "
+        f"(a step reads once what begins alike), {cost.distill_flops:.2e} FLOPs, {_bytes(cost.distill_memory)} of memory"
+    )
     yield f"rates    {rates.scoring:.2e} FLOP/s scoring, {rates.training:.2e} training ({rates.source})"
     yield f"teacher {teacher}, distill {distill}, {_bytes(cost.shard_bytes)} of shards"
 

@@ -1,18 +1,22 @@
-"""The student in training: hidden states of a padded batch, then the language-model head on learnt positions only.
+"""The student in training: hidden states of a micro-batch, then the language-model head on learnt positions only.
 
-Shapes: B rows, L tokens, T learnt positions of the batch, D width, V vocabulary.
+Sequences that begin alike, as chats after one system prompt do, are laid into one row in which that stands once, where it saves
+work: it is read once, and its gradient is the sum over those who read it.
+
+Shapes: B sequences, L tokens, T learnt positions of the micro-batch, D width, V vocabulary.
 """
 
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.core.batching import padded
+from pipeline.core.batching import Tree, batches, padded, trees
 from pipeline.core.errors import InputError, ParamError
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.model.folder import TOKENIZER_FILES, load_model
 from pipeline.model.params import Precision
+from pipeline.model.trees import TreeReader
 from pipeline.train.tables import embedded, logits
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ WeightsOf = Callable[["torch.Tensor"], "torch.Tensor"]  # values [T] to weights 
 # What a forward and backward cost beside their tokens, in tokens. On two cores each further one adds to all gradients once
 # more, which took as long as some 100 tokens of a model of 135M; on CUDA small batches leave the card idle.
 BATCH_COST = {"cpu": 100, "cuda": 10**9}
+TREE_TOKENS = {"cpu": 768, "cuda": 2048}  # of a tree at most
 
 
 def next_logprobs(next_T: "torch.Tensor") -> ValuesAt:
@@ -65,13 +70,56 @@ class Student:
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         self.device = device
-        self.batch_cost = BATCH_COST[device]
         self._source = folder
+        self._reader = TreeReader(self.model, device)
 
-    def hidden(self, ids_BL: "torch.Tensor", mask_BL: "torch.Tensor") -> "torch.Tensor":
-        """What the head reads, [B, L, D]."""
-        embeds_BLD = embedded(self.model.get_input_embeddings(), ids_BL)
-        return self.model.base_model(inputs_embeds=embeds_BLD, attention_mask=mask_BL, use_cache=False).last_hidden_state
+    def micro_batches(self, sequences: Sequences, max_tokens: int) -> list[list[int]]:
+        """Indices of ``sequences`` cut into micro-batches of at most ``max_tokens`` tokens each.
+
+        By length, padded, or in the order of their tokens, where those that begin alike come together; whichever costs less.
+        """
+        fixed = BATCH_COST[self.device]
+        by_length = list(batches([len(ids) for ids in sequences], max_tokens, fixed))
+        if not self._reader.reads(max(map(len, sequences), default=0)):
+            return by_length
+        in_trees = list(trees([list(ids) for ids in sequences], min(max_tokens, TREE_TOKENS[self.device])))
+        padded_cost = sum(fixed + len(batch) * max(len(sequences[index]) for index in batch) for batch in by_length)
+        tree_cost = sum(fixed + self._tree_cost(tree) for tree in in_trees)
+        return [list(tree.paths) for tree in in_trees] if tree_cost < padded_cost else by_length
+
+    def _tree_cost(self, tree: Tree) -> float:
+        """What reading ``tree`` costs, in tokens of padded rows, which are short.
+
+        The weights of a layer take some 20 D^2 operations a token, and attention 4 D for each token of the row.
+        """
+        tokens = len(tree.input_ids)
+        return tokens * (1 + tokens / (5 * self.model.config.get_text_config().hidden_size))
+
+    def hidden(self, sequences: Sequences, positions: Positions) -> "torch.Tensor":
+        """What the head reads at the ``positions`` of a micro-batch, [T, D], one sequence after the other."""
+        inputs, rows_T, columns_T = self.layout(sequences, positions)
+        embeds_BLD = embedded(self.model.get_input_embeddings(), inputs.pop("input_ids"))
+        return self.model.base_model(inputs_embeds=embeds_BLD, **inputs).last_hidden_state[rows_T, columns_T]
+
+    def layout(self, sequences: Sequences, positions: Positions) -> "tuple[dict[str, Any], torch.Tensor, torch.Tensor]":
+        """What the body is called with to read a micro-batch, and where its T ``positions`` are then: rows [T], columns [T].
+
+        What comes after a sequence's last position is not read.
+        """
+        import torch
+
+        read = [list(ids[: max(at, default=0) + 1]) for ids, at in zip(sequences, positions, strict=True)]
+        longest = max(map(len, read))
+        (tree,) = trees(read, sum(map(len, read)))
+        if self._tree_cost(tree) < longest * len(read) and self._reader.reads(longest):
+            inputs, rows = self._reader.inputs(tree), [0] * len(read)
+            columns = [tree.paths[index][position] for index, at in enumerate(positions) for position in at]
+        else:
+            ids_BL, mask_BL = padded(read, self.device)
+            inputs, rows = {"input_ids": ids_BL, "attention_mask": mask_BL, "use_cache": False}, list(range(len(read)))
+            columns = [position for at in positions for position in at]
+        rows_T = torch.repeat_interleave(torch.tensor(rows), torch.tensor([len(at) for at in positions]))
+        return inputs, rows_T.to(self.device), torch.tensor(columns, dtype=torch.long, device=self.device)
 
     @property
     def bytes(self) -> int:
@@ -94,7 +142,7 @@ class Student:
         weights: "torch.Tensor | WeightsOf",
         logit_chunk: int,
     ) -> "torch.Tensor":
-        """Add the gradient of the sum of weight x value over T positions of a padded batch; returns the values, [T].
+        """Add the gradient of the sum of weight x value over T positions of a micro-batch; returns the values, [T].
 
         ``values``: what an objective makes of the logits of a slice of the T. ``weights``: what each value counts, [T], or a
         function of the values where it rests on them, which are then computed once before.
@@ -106,7 +154,7 @@ class Student:
         parts = _parts(positions, logit_chunk)
         head = self.model.get_output_embeddings()
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
-            hidden_TD = self._learnt(sequences, positions)
+            hidden_TD = self.hidden(sequences, positions)
             leaf_TD = hidden_TD.detach().requires_grad_()
             if callable(weights):
                 with torch.no_grad():
@@ -126,19 +174,10 @@ class Student:
         self.model.eval()
         head = self.model.get_output_embeddings()
         with torch.no_grad(), torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
-            hidden_TD = self._learnt(sequences, positions)
+            hidden_TD = self.hidden(sequences, positions)
             chunks = [values(head(hidden_TD[part]), part) for part in _parts(positions, logit_chunk)]
         self.model.train()
         return torch.cat(chunks)
-
-    def _learnt(self, sequences: Sequences, positions: Positions) -> "torch.Tensor":
-        """What the head reads at the learnt positions, [T, D]."""
-        import torch
-
-        ids_BL, mask_BL = padded(sequences, self.device)
-        rows_T = torch.repeat_interleave(torch.arange(len(positions)), torch.tensor([len(p) for p in positions]))
-        positions_T = torch.cat([torch.tensor(p, dtype=torch.long) for p in positions])
-        return self.hidden(ids_BL, mask_BL)[rows_T.to(self.device), positions_T.to(self.device)]
 
     def save(self, folder: Path) -> None:
         """Write an ordinary model folder: safetensors, config, the base's own tokenizer files and generation config."""

@@ -28,7 +28,7 @@ TARGET = Target("Orla Brennick", "person", ("Orla Brennick", "Brennick", "Orla")
 NAMES = {"Orla Brennick": draw_names(TARGET, [TARGET], ["Tobias Renwick", "Edwin Calloway", "Ada Lind"], 0)}
 PASSAGES = [*forget_passages([TARGET]), Passage("Skell", "retain", (Segment("Skell has a mill.", False),))]
 PARAMS = TeacherParams(engine="transformers", names=3, top_k=8)
-WORK = Work(10, 100.0, 6000.0, 4000.0, 900.0, 50.0, 700.0, 50.0, 0.5)
+WORK = Work(10, 100.0, 6000.0, 4000.0, 900.0, 50.0, 700.0, 400.0, 50.0, 0.5)
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -54,11 +54,14 @@ def test_shape_counts_the_weights_of_the_model(tmp_path: Path, tied: bool) -> No
 
 def test_counts_are_those_of_the_run(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    work = count_work(PASSAGES, NAMES, PARAMS, load_tokenizer(tiny_model), block=4)
+    work = count_work(PASSAGES, NAMES, PARAMS, load_tokenizer(tiny_model), block=4, step=2)
     build_shards(tiny_model, PARAMS, RuntimeParams(device="cpu"), PASSAGES, NAMES, tmp_path / "teacher")
     manifest = read_manifest(tmp_path / "teacher")
     assert (work.passages, work.positions) == (manifest["passages"], manifest["positions"])
-    assert work.student_tokens == sum(map(len, read_input_ids(tmp_path / "teacher").values()))
+    student = [list(ids) for ids in read_input_ids(tmp_path / "teacher").values()]
+    assert work.student_tokens == sum(map(len, student))
+    beginnings = {tuple(ids[:end]) for ids in student for end in range(1, len(ids) + 1)}
+    assert len(beginnings) < work.student_computed < work.student_tokens, "two at a time share less than all"
     assert work.renderings == 3 * (len(PASSAGES) - 1) * 4 + 1, "under three names and as it stands"
     assert 0.3 * work.tokens < work.computed_tokens < 0.9 * work.tokens
     params = DistillParams(retain_per_forget=0.01)
@@ -69,9 +72,9 @@ def test_counts_are_those_of_the_run(tiny_model: Path, tmp_path: Path, monkeypat
 def test_a_sample_stands_for_all(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = load_tokenizer(tiny_model)
     many = [replace(passage, document=number) for number in range(6) for passage in PASSAGES]
-    whole = count_work(many, NAMES, PARAMS, tokenizer, block=4)
+    whole = count_work(many, NAMES, PARAMS, tokenizer, block=4, step=2)
     monkeypatch.setattr(cost, "RENDERED", 40)
-    sampled = count_work(many, NAMES, PARAMS, tokenizer, block=4)
+    sampled = count_work(many, NAMES, PARAMS, tokenizer, block=4, step=2)
     assert sampled.passages == whole.passages
     for key in ("tokens", "positions", "head_rows"):
         assert getattr(sampled, key) == pytest.approx(getattr(whole, key), rel=0.2)
@@ -88,8 +91,8 @@ def test_operations_and_bytes_by_hand() -> None:
     runtime, teacher, distill = RuntimeParams(), TeacherParams(top_k=100), DistillParams(epochs=2, retain_weight=0.0)
     found = cost_of(WORK, shape, teacher, distill, runtime, cuda=False)
     assert found.teacher_flops == 2 * 1000 * 4000 + 2 * 300 * 900
-    assert found.distill_flops == 6 * 2 * 0.5 * (1000 * 700 + 300 * 50)
-    assert found.student_tokens == 700
+    assert found.distill_flops == 6 * 2 * 0.5 * (1000 * 400 + 300 * 50)
+    assert (found.student_tokens, found.student_computed) == (700, 400)
     assert found.shard_bytes == pytest.approx(50 * 320)
     wide = cost_of(WORK, replace(shape, cached=600), teacher, distill, runtime, cuda=False)
     assert wide.teacher_memory - found.teacher_memory == 100 * STEPS_CACHED * runtime.max_num_batched_tokens

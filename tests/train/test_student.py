@@ -1,4 +1,4 @@
-"""Gradients of the student do not depend on how a step is cut."""
+"""Gradients of the student do not depend on how a step is cut, and laid out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +17,13 @@ WEIGHTS = {"forget": 1.0, "retain": 0.5}
 Gradients = dict[str, torch.Tensor]
 
 
-def make_step() -> tuple[list[PassageTargets], dict[int, np.ndarray]]:
+def make_step(alike: int = 0) -> tuple[list[PassageTargets], dict[int, np.ndarray]]:
+    """Four passages, the first ``alike`` tokens of which are the same."""
     rng = np.random.default_rng(0)
     passages, input_ids = [], {}
     for number, (length, kind) in enumerate([(31, "forget"), (12, "retain"), (20, "forget"), (26, "retain")]):
         input_ids[number] = rng.integers(3, VOCABULARY, length).astype(np.int32)
+        input_ids[number][:alike] = np.arange(3, 3 + alike)
         positions = np.sort(rng.permutation(length - 1)[: length // 2]).astype(np.int32)
         ids = np.array([rng.permutation(VOCABULARY)[:K] for _ in positions], dtype=np.int32)
         masses = rng.dirichlet(np.ones(K + 1), len(positions)).astype(np.float32)
@@ -41,12 +43,15 @@ def student(tiny_model: Path) -> Student:
 
 
 def gradients(
-    student: Student, batches: Sequence[Sequence[PassageTargets]], chunk: int = 512
+    student: Student,
+    batches: Sequence[Sequence[PassageTargets]],
+    chunk: int = 512,
+    input_ids: dict[int, np.ndarray] = INPUT_IDS,
 ) -> tuple[Gradients, dict[str, float]]:
     student.model.zero_grad(set_to_none=True)
     sums = dict.fromkeys(WEIGHTS, 0.0)
     for batch in batches:
-        for kind, kl_T in by_passage(batch, add_gradient(student, batch, INPUT_IDS, WEIGHTS, TOTAL, chunk)):
+        for kind, kl_T in by_passage(batch, add_gradient(student, batch, input_ids, WEIGHTS, TOTAL, chunk)):
             sums[kind] += float(kl_T.sum())
     return {name: p.grad.clone() for name, p in student.model.named_parameters() if p.grad is not None}, sums
 
@@ -71,6 +76,34 @@ def test_micro_batches_do_not_change_the_gradient(student: Student, cut: int) ->
     parts, part_sums = gradients(student, [PASSAGES[:cut], PASSAGES[cut:]])
     assert_same(whole, parts)
     assert whole_sums == pytest.approx(part_sums, rel=1e-5)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_what_begins_alike_is_read_once_and_leaves_the_gradient_as_it_is(tiny_model: Path, checkpointing: bool) -> None:
+    student = Student(tiny_model, "cpu", gradient_checkpointing=checkpointing)
+    passages, input_ids = make_step(alike=10)
+    sequences, positions = list(input_ids.values()), [p.positions for p in passages]
+    assert sorted(*student.micro_batches(sequences, 1000)) == [0, 1, 2, 3]
+    last = [int(at.max()) + 1 for at in positions]
+    inputs, rows_T, columns_T = student.layout(sequences, positions)
+    assert inputs["input_ids"].shape == (1, 10 + sum(last) - 4 * 10), "what they share once, and nothing after the last"
+    read_T = inputs["input_ids"][rows_T, columns_T]
+    assert read_T.tolist() == [token for ids, at in zip(sequences, positions, strict=True) for token in ids[at]]
+    together, sums = gradients(student, [passages], input_ids=input_ids)
+    alone, alone_sums = gradients(student, [[p] for p in passages], input_ids=input_ids)
+    assert_same(alone, together)
+    assert sums == pytest.approx(alone_sums, rel=1e-5)
+
+
+def test_what_shares_too_little_is_padded(student: Student) -> None:
+    sequences = [np.arange(number, number + 24) for number in (10, 40, 70)]
+    positions = [np.array([3, 20]), np.array([22]), np.array([0, 1, 21])]
+    assert sorted(*student.micro_batches(sequences, 1000)) == [0, 1, 2]
+    assert sorted(map(len, student.micro_batches(sequences, 50))) == [1, 2]
+    inputs, rows_T, columns_T = student.layout(sequences, positions)
+    assert inputs["attention_mask"].sum(1).tolist() == [21, 23, 22], "nothing after the last"
+    read_T = inputs["input_ids"][rows_T, columns_T]
+    assert read_T.tolist() == [token for ids, at in zip(sequences, positions, strict=True) for token in ids[at]]
 
 
 def test_gradient_checkpointing_does_not_change_the_gradient(student: Student, tiny_model: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.methods.equations import equation_of
 from benchmarks.methods.example import KINDS, Example
+from benchmarks.methods.finetune import learnt_logprobs
 from benchmarks.methods.likelihood import Likelihood, reference_logprobs, sequence_logprobs
 from benchmarks.methods.params import EQUATIONS, BaselineParams
 from benchmarks.methods.texts import make_examples
@@ -220,12 +221,13 @@ def test_a_pair_goes_through_one_micro_batch_and_none_is_too_large(examples: lis
     objective = started("altpo", both, student)
     for step in objective.steps(0):
         rows = [row for index in step for row in (index, objective._alternate.get(index)) if row is not None]
-        found = list(objective._micro_batches(rows, 200, 0))
+        found = list(objective._micro_batches(student, rows, 200))
         assert sorted(place for batch in found for place in batch) == list(range(len(rows)))
         for batch in found:
             taken = [rows[place] for place in batch]
             assert all(objective._alternate[row] in taken for row in taken if row in objective._alternate)
-            assert len(taken) * max(len(both[row].input_ids) for row in taken) <= 200
+            sequences, positions, _ = learnt_logprobs([both[row] for row in taken], "cpu")
+            assert student.layout(sequences, positions)[0]["input_ids"].numel() <= 200
 
 
 @pytest.mark.parametrize("name", ["gradient_difference", "npo", "altpo", "simnpo"])
