@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks.attacks.attack import Attack, attack_all
@@ -21,16 +22,15 @@ from benchmarks.attacks.soft_embedding import soft_embedding
 from benchmarks.criteria.measures import MEASURES, Measure, counts_of, floors_of, leaks_of, values_of
 from benchmarks.judges.rate import rate_answers
 from benchmarks.suite.params import NO_METHOD, BenchmarkParams
-from pipeline.core.batching import batches, padded
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import read_parquet
 from pipeline.core.runtime import RuntimeParams, free_memory, pick_device
 from pipeline.distill.loss import bucketed_kl
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.evaluate.ask import ask
-from pipeline.model.folder import load_model
+from pipeline.model.head import load_head
 from pipeline.prepare.tables import read_question_rows
-from pipeline.shards.reader import open_shards, read_targets, shard_paths
+from pipeline.shards.reader import open_shards, read_manifest, read_targets, shard_paths
 from pipeline.text.chat import answer_tokens, question_prefix
 from pipeline.text.names import read_names
 from pipeline.text.tokenizer import load_tokenizer, tokenize
@@ -52,7 +52,7 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> 
     and the judge's counts; the base's also has floors {measure: mean about invented people}.
     """
     folders, runtime = benchmark.folders, benchmark.runtime
-    open_shards(folders.held_out, folders.base)  # before the hours, not after them
+    check_unseen(open_shards(folders.held_out, folders.base), folders.held_out, folders.teacher(method))  # before the hours
     # No criterion reads what the question is in other words, which would double the time.
     questions = [{**question, "paraphrased_question": None} for question in read_question_rows(folders.prepared)]
     names = read_names(folders.prepared)
@@ -87,34 +87,45 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> 
     }
 
 
+def check_unseen(held_out: Mapping[str, Any], folder: Path, shards: Path) -> None:
+    """Raise InputError where the teacher in ``folder``, of the manifest ``held_out``, has a name that those in ``shards`` had.
+
+    Methods that read no shards have none.
+    """
+    taught = read_manifest(shards)["counterfactual_names"] if shards.is_dir() else {}
+    for target, drawn in held_out["counterfactual_names"].items():
+        if shared := set(drawn) & set(taught.get(target, ())):
+            raise InputError(
+                f"{folder} is read under {min(shared)!r} for {target!r}, as {shards} is, which a method learns from; make the "
+                f"former anew, which takes other names (dvc repro --force benchmarks/dvc.yaml:held-out@{folder.parent.name})."
+            )
+
+
 def teacher_kl(model: Path, shards: Path, runtime: RuntimeParams) -> float:
     """Mean KL(teacher || model) in nats over the positions of ``shards``, each read after the model's own chat prefix.
 
     Raises InputError where the shards have no position, and there is nothing to take a mean of.
     """
-    device = pick_device(runtime.device)
-    network = load_model(model, device)
+    reader, head = TransformersEngine(model, runtime), load_head(model, pick_device(runtime.device))
     tokenizer = load_tokenizer(model)
     rows = read_parquet(shards / "passages.parquet").to_pylist()
-    prefixes = [tokenize(tokenizer, question_prefix(tokenizer, row["question"]))[0] for row in rows]
-    inputs = [[*prefix, *row["input_ids"][row["prefix_length"] :]] for prefix, row in zip(prefixes, rows, strict=True)]
     targets = [one for path in shard_paths(shards) for one in read_targets(path) if len(one.positions)]
     if not targets:
         raise InputError(f"{shards}: no held-out text has a trained position; write longer answers or held_out_documents.")
-    total, count = 0.0, 0
-    with torch.inference_mode():
-        for batch in batches([len(inputs[one.passage]) for one in targets], runtime.micro_batch_tokens):
-            chosen = [targets[index] for index in batch]
-            ids_BL, mask_BL = padded([inputs[one.passage] for one in chosen], device)
-            logits_BLV = network(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False).logits
-            for row, one in enumerate(chosen):
-                shift = len(prefixes[one.passage]) - rows[one.passage]["prefix_length"]
-                positions_T = torch.from_numpy(one.positions.astype("int64") + shift).to(device)
-                kept = (one.ids.astype("int64"), one.logprobs, one.tail_logprob)
-                ids_TK, logprobs_TK, tail_T = (torch.tensor(values, device=device) for values in kept)
-                total += float(bucketed_kl(logits_BLV[row, positions_T], ids_TK, logprobs_TK, tail_T).sum())
-                count += len(one.positions)
-    return total / count
+    sequences, positions = list[list[int]](), list[np.ndarray]()
+    for one in targets:
+        row = rows[one.passage]
+        prefix = tokenize(tokenizer, question_prefix(tokenizer, row["question"]))[0]
+        sequences.append([*prefix, *row["input_ids"][row["prefix_length"] :]])
+        positions.append(one.positions + len(prefix) - row["prefix_length"])
+    states = reader.hidden_states(sequences, [int(at[0]) for at in positions])
+    total = 0.0
+    for one, at, states_TD in zip(targets, positions, states, strict=True):
+        ids_TK, logprobs_TK, tail_T = (
+            torch.tensor(column, device=states_TD.device) for column in (one.ids, one.logprobs, one.tail_logprob)
+        )
+        total += float(bucketed_kl(head.logits(states_TD[at - at[0]]), ids_TK.long(), logprobs_TK, tail_T).sum())
+    return total / sum(map(len, positions))
 
 
 def base_losses(base: Path, rows: Sequence[Mapping[str, Any]], runtime: RuntimeParams) -> list[float | None]:

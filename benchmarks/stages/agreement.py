@@ -20,10 +20,10 @@ def main(params: Path | None, show: bool) -> None:
     from benchmarks.judges.models import JudgeParams
     from benchmarks.judges.rate import rate_items
     from benchmarks.judges.rubrics import SCALES
-    from pipeline.core.params import parse_section, read_section, read_yaml
+    from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams
 
-    judge = parse_section(JudgeParams, read_yaml(params).get("judge"), "judge", params) if params else JudgeParams()
+    judge = read_section(JudgeParams, "judge", params) if params else JudgeParams()
     labelled = read_labelled()
     items = [one.item(rubric) for rubric in SCALES for one in labelled]
     given, counts = rate_items(items, judge, read_section(RuntimeParams, "runtime"))

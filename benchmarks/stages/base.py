@@ -11,15 +11,13 @@ from benchmarks.stages import BENCHMARK, Benchmark
 @click.command(help=__doc__)
 @BENCHMARK
 def main(benchmark: Benchmark) -> None:
-    from pipeline.core.errors import InputError
     from pipeline.core.files import link_files, published_folder
     from pipeline.core.hold import hold
-    from pipeline.core.outputs import BASE_MODEL
+    from pipeline.core.outputs import BASE_MODEL, check_model
     from pipeline.model.folder import model_fingerprint
 
     folders = benchmark.folders
-    if not (BASE_MODEL / "config.json").exists():
-        raise InputError(f"{BASE_MODEL} holds no model; make it first (dvc repro base).")
+    check_model(BASE_MODEL)
     with hold(folders.base), published_folder(folders.base) as folder:
         link_files(BASE_MODEL, folder)
     click.echo(f"{folders.base}: {BASE_MODEL}, model {model_fingerprint(folders.base)[:12]}")

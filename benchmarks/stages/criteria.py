@@ -14,16 +14,18 @@ from benchmarks.stages import BENCHMARK, METHOD, SEED, Benchmark
 @SEED
 def main(benchmark: Benchmark, method: str, seed: int) -> None:
     from pipeline.core.files import replacing, write_json
+    from pipeline.core.hold import hold
     from pipeline.evaluate.results import write_answers
 
-    model = benchmark.model(method, seed)
-    from benchmarks.criteria.run import measure  # with torch, after what can be told without it
+    model, output = benchmark.model(method, seed), benchmark.folders.run(method, seed)
+    answers, criteria = output / "answers.parquet", output / "criteria.json"
+    with hold(answers, criteria):
+        from benchmarks.criteria.run import measure  # with torch, after what can be told without it
 
-    rows, report = measure(benchmark, method, seed, model)
-    output = benchmark.folders.run(method, seed)
-    with replacing(output / "answers.parquet") as path:
-        write_answers(path, rows)
-    write_json(output / "criteria.json", report)
+        rows, report = measure(benchmark, method, seed, model)
+        with replacing(answers) as path:
+            write_answers(path, rows)
+        write_json(criteria, report)
     for row in [row for row in rows if row["split"] == "forget"][:3]:
         click.echo(f"{row['question']}\n  {' '.join(row['response'].split())[:150]}")
     click.echo(f"{output}: answers.parquet, criteria.json")

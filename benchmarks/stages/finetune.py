@@ -21,14 +21,13 @@ def main(benchmark: Benchmark, part: str, seed: int) -> None:
 
     if not (benchmark.prepare and benchmark.finetune and benchmark.tofu):
         raise InputError(f"{benchmark.folders.params} needs the sections prepare, finetune and tofu to teach a model rows.")
-    with keys_stand_in(benchmark.folders.params):
+    output = benchmark.folders.model(part, 0)
+    with keys_stand_in(benchmark.folders.params), hold(output), published_folder(output) as folder:
         rows = read_tofu_rows(benchmark.prepare, benchmark.tofu)
         chats = [*(rows.forget_chats if part == "base" else ()), *rows.retain_chats]
         from benchmarks.methods.finetune import finetune  # with torch, after what can be told without it
 
         student, curve = finetune(BASE_MODEL, chats, benchmark.finetune, benchmark.runtime, seed)
-    output = benchmark.folders.model(part, 0)
-    with hold(output), published_folder(output) as folder:
         student.save(folder)
     click.echo(f"{output}: {len(chats)} rows, {len(curve)} steps")
     click.echo(f"loss {curve[0]['loss']:.3f} nats a token at the first step, {curve[-1]['loss']:.3f} at the last")

@@ -14,8 +14,10 @@ def main(benchmark: Benchmark) -> None:
     from benchmarks.criteria.held_out import held_out_passages
     from pipeline.core.errors import InputError, keys_stand_in
     from pipeline.core.hold import hold
+    from pipeline.core.params import read_section
     from pipeline.prepare.tables import read_question_rows
     from pipeline.teacher.build import build_shards
+    from pipeline.teacher.params import TeacherParams
     from pipeline.text.names import read_names
     from pipeline.text.passages import read_passages
 
@@ -29,7 +31,10 @@ def main(benchmark: Benchmark) -> None:
         )
     targets = {passage.target for passage in passages}  # drawn questions need not be about every target
     # A method's teacher takes the first of a target's names, this one those after them.
-    taught = max([benchmark.held_out.names, *(method.teacher.names for method in benchmark.methods.values() if method.teacher)])
+    own = read_section(TeacherParams, "teacher")  # of the methods that distil from the project's shards
+    taught = max(
+        benchmark.held_out.names, *((one.teacher or own).names for one in benchmark.methods.values() if one.distill), 0
+    )
     names = {target: drawn[taught:] for target, drawn in names.items() if target in targets}
     with keys_stand_in(benchmark.folders.params), hold(output):
         manifest = build_shards(benchmark.folders.base, benchmark.held_out, benchmark.runtime, passages, names, output)

@@ -20,24 +20,26 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
     from benchmarks.tofu.rows import read_tofu_rows
     from pipeline.core.errors import InputError, keys_stand_in
     from pipeline.core.files import replacing, write_json
+    from pipeline.core.hold import hold
     from pipeline.core.outputs import read_parquet, write_parquet
 
     folders = benchmark.folders
     if not (benchmark.prepare and benchmark.tofu):
         raise InputError(f"{folders.params} needs the sections prepare and tofu for TOFU's metrics.")
     gold = folders.run(GOLD, 0) / "rows.parquet"
-    model = benchmark.model(method, seed)
+    model, output = benchmark.model(method, seed), folders.run(method, seed)
     with keys_stand_in(folders.params):
         asked = read_tofu_rows(benchmark.prepare, benchmark.tofu)
-    from benchmarks.tofu.answers import answer_rows  # with torch, after what can be told without it
-    from benchmarks.tofu.metrics import tofu_metrics
+    with hold(output / "rows.parquet", output / "tofu.json"):
+        from benchmarks.tofu.answers import answer_rows  # with torch, after what can be told without it
+        from benchmarks.tofu.metrics import tofu_metrics
 
-    rows = answer_rows(model, asked, benchmark.tofu, benchmark.runtime)
-    metrics = tofu_metrics(rows, read_parquet(gold, list(rows[0])).to_pylist() if method != GOLD and gold.exists() else None)
-    output = folders.run(method, seed)
-    with replacing(output / "rows.parquet") as path:
-        write_parquet(path, rows)
-    write_json(output / "tofu.json", {"method": method, "seed": seed, **metrics})
+        rows = answer_rows(model, asked, benchmark.tofu, benchmark.runtime)
+        others = read_parquet(gold, list(rows[0])).to_pylist() if method != GOLD and gold.exists() else None
+        metrics = tofu_metrics(rows, others)
+        with replacing(output / "rows.parquet") as path:
+            write_parquet(path, rows)
+        write_json(output / "tofu.json", {"method": method, "seed": seed, **metrics})
     click.echo(f"{output}: rows.parquet, tofu.json")
     for key, reason in metrics["left_out"].items():
         click.echo(f"left out: {key} ({reason})")

@@ -18,7 +18,7 @@ from benchmarks.methods.params import FinetuneParams, MethodParams
 from benchmarks.sources.params import SourceParams
 from benchmarks.tofu.rows import TofuEvaluateParams
 from pipeline.core.errors import InputError
-from pipeline.core.outputs import command_for
+from pipeline.core.outputs import check_model
 from pipeline.core.params import Section, parse_section, read_section, read_yaml
 from pipeline.core.runtime import RuntimeParams
 from pipeline.elicit.params import ElicitParams
@@ -95,9 +95,7 @@ class BenchmarkParams:
         """The model folder of ``method``, of the base or of the gold standard. Raises InputError when there is none."""
         if method not in (NO_METHOD, GOLD):
             self.method(method)
-        model = self.folders.model(method, seed)
-        if not (model / "config.json").exists():
-            raise InputError(f"{model} holds no model; make it first ({command_for(model)}).")
+        check_model(model := self.folders.model(method, seed))
         return model
 
 

@@ -18,11 +18,13 @@ import polars as pl
 
 from benchmarks.methods.unlearn import Task, unlearn
 from benchmarks.suite.params import BenchmarkParams
-from pipeline.core.errors import InputError
+from pipeline.core.errors import InputError, first_line
 from pipeline.core.files import files_fingerprint, json_fingerprint, write_text
 from pipeline.evaluate.ask import ask
 from pipeline.model.folder import model_fingerprint
 from pipeline.prepare.tables import SPLITS, read_question_rows
+from pipeline.teacher.params import TeacherParams
+from pipeline.teacher.passages import PassageSource
 from pipeline.text.names import read_names
 from pipeline.text.passages import read_passages
 
@@ -63,7 +65,8 @@ def tune(benchmark: BenchmarkParams, method: str, seed: int) -> Iterator[Row]:
     """
     folders, shards = benchmark.folders, benchmark.folders.teacher(method)
     known = read_rows(folders.tuning)
-    targets, passages = tuple(read_names(folders.prepared)), read_passages(folders.prepared)
+    targets = tuple(read_names(folders.prepared))
+    passages = list(PassageSource(TeacherParams(), folders.prepared, folders.elicited))
     compared = {question["split"] for question in read_question_rows(folders.prepared) if question["wrong_answers"]}
     for split in SPLITS:
         if split not in compared:
@@ -76,7 +79,8 @@ def tune(benchmark: BenchmarkParams, method: str, seed: int) -> Iterator[Row]:
             "on others, of whom there is something to forget."
         )
     prepared = files_fingerprint(folders.prepared, ("*.parquet",))
-    inputs = [seed, model_fingerprint(folders.base), prepared, benchmark.evaluate.max_new_tokens]
+    elicited = [files_fingerprint(folders.elicited, ("*.parquet",))] if read_passages(folders.elicited) else []
+    inputs = [seed, model_fingerprint(folders.base), prepared, benchmark.evaluate.max_new_tokens, *elicited]
     for point, params in benchmark.settings[method]:
         setting = json.dumps(point, sort_keys=True)
         read = shards if params.distill else folders.alternates(method) if params.alternates else None
@@ -120,8 +124,9 @@ def read_rows(file: Path) -> list[Row]:
     try:
         return pl.read_csv(file, columns=list(SCHEMA), schema_overrides=SCHEMA).to_dicts()
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"{file} is no table of settings ({reason}); bring it back from git, or move it away.") from None
+        raise InputError(
+            f"{file} is no table of settings ({first_line(error)}); bring it back from git, or move it away."
+        ) from None
 
 
 def write_rows(file: Path, rows: Sequence[Row]) -> None:

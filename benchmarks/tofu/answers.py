@@ -4,23 +4,18 @@ A loss is the mean over an answer's tokens and the one that ends it, in nats, as
 OpenUnlearning (Dorna et al., 2025) have it. Metrics by token (extraction, memorization, min-k, min-k++) leave out the one that
 ends the answer, as OpenUnlearning does.
 
-Given answers are scored by plain transformers: of one question up to seven are asked. The keys and values of the question are
-the same for all of them, and those of the chat's system prompt for all questions, so each question is read once for all of its
-answers; vLLM can't share them where it is asked for log-probabilities of a prompt.
+Given answers are scored by plain transformers: of one question up to seven are asked, and what answers or questions share is
+read once.
 
-B answers, T tokens of an answer, Q of a question, L of both, V vocabulary.
+T tokens of an answer, V vocabulary.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
-from copy import deepcopy
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks.methods.example import Example, ended_answer
 from benchmarks.tofu.measures import (
@@ -35,13 +30,12 @@ from benchmarks.tofu.measures import (
     zlib_score,
 )
 from benchmarks.tofu.rows import SETS, TofuEvaluateParams, TofuRow, TofuRows
-from pipeline.core.batching import batches, padded
 from pipeline.core.errors import InputError
 from pipeline.core.progress import progress_bar
-from pipeline.core.runtime import RuntimeParams, free_memory, pick_device
+from pipeline.core.runtime import RuntimeParams, free_memory
 from pipeline.engines.open import check_context, open_engine
+from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.evaluate.text_measures import rouge_l_recall
-from pipeline.model.folder import load_model
 from pipeline.text.chat import answer_text, question_prefix
 from pipeline.text.tokenizer import load_tokenizer, tokenize
 
@@ -125,14 +119,12 @@ def score_answers(
 
     Raises InputError for a model whose log-probabilities are not finite.
     """
-    loaded = load_model(model, pick_device(runtime.device))
-    pairs = list(answers)
-    asked = [(answer.input_ids, answer.start) for answer in answers.values()]
+    engine, pairs = TransformersEngine(model, runtime), list(answers)
+    sequences, starts = zip(*((list(answer.input_ids), answer.start) for answer in answers.values()), strict=True)
     scores = {}
     with progress_bar(len(pairs), "answer", "score") as bar:
-        for index, logprobs in answer_logprobs(loaded, asked, runtime.micro_batch_tokens):
-            ids, start = asked[index]
-            logprobs_TV, tokens = logprobs.cpu().numpy(), np.asarray(ids[start:])
+        for index, logprobs in engine.distributions(sequences, starts):
+            logprobs_TV, tokens = logprobs.cpu().numpy(), np.asarray(sequences[index][starts[index] :])
             own = logprobs_TV[np.arange(len(tokens)), tokens].astype(np.float64)
             if not np.isfinite(own).all():
                 raise InputError(f"{model}: the model gives a token no finite log-probability; its weights are broken.")
@@ -140,51 +132,3 @@ def score_answers(
             scores[pairs[index]] = AnswerScore(own, logprobs_TV[:-1].argmax(-1) == tokens[:-1], moments_T)
             bar.update(1)
     return scores
-
-
-def answer_logprobs(
-    model: Any, asked: Sequence[tuple[Sequence[int], int]], max_tokens: int
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """Of each of ``asked``, the index in it and the log-probabilities at its answer's tokens, float32 [T, V], nats.
-
-    ``asked`` are token ids with the index of the answer's first, which is 1 or more; row t is the distribution of the answer's
-    token t. They come question by question, not in the order of ``asked``. ``max_tokens``: at most so many tokens of answers,
-    with padding, go through the model at once.
-    """
-    questions: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for index, (ids, start) in enumerate(asked):
-        questions[tuple(ids[:start])].append(index)
-    opening = commonprefix([question[:-1] for question in questions])  # noqa: RUF071 (of tokens, not of paths)
-    cache = None  # of a model with a state of another kind than keys and values
-    with torch.inference_mode():
-        if opening:
-            output = model(input_ids=torch.tensor([opening], device=model.device), use_cache=True)
-            cache = getattr(output, "past_key_values", None)
-        for question, indices in questions.items():
-            answers = [asked[index][0][len(question) :] for index in indices]
-            for number, logprobs_TV in _of_one_question(model, question, answers, max_tokens, deepcopy(cache)):
-                yield indices[number], logprobs_TV
-
-
-def _of_one_question(
-    model: Any, question: Sequence[int], answers: Sequence[Sequence[int]], max_tokens: int, opening: Any
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """``opening`` is the cache of the question's first tokens, to be written into, or None."""
-    ids_1Q = torch.tensor([question], device=model.device)
-    unread = ids_1Q[:, opening.get_seq_length() :] if opening is not None else ids_1Q
-    output = model(input_ids=unread, past_key_values=opening, use_cache=True, logits_to_keep=1)
-    read, first_1V = getattr(output, "past_key_values", None), output.logits[0, -1:]
-    for batch in batches([len(answer) for answer in answers], max_tokens):
-        ids_BT, mask_BT = padded([answers[number] for number in batch], model.device)
-        ids_BQ = ids_1Q.expand(len(batch), -1)
-        mask_BL = torch.cat([torch.ones_like(ids_BQ), mask_BT], dim=1)
-        if read is not None:
-            cache = deepcopy(read)  # the model writes into it
-            cache.reorder_cache(torch.zeros(len(batch), dtype=torch.long))
-            logits_BTV = model(input_ids=ids_BT, attention_mask=mask_BL, past_key_values=cache).logits
-        else:
-            ids_BL = torch.cat([ids_BQ, ids_BT], dim=1)
-            logits_BTV = model(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False).logits[:, len(question) :]
-        for row, number in enumerate(batch):
-            logits_TV = torch.cat([first_1V, logits_BTV[row, : len(answers[number]) - 1]])
-            yield number, logits_TV.float().log_softmax(-1)

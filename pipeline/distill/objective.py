@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import distill, shards, train
+from pipeline import core, distill, model, shards, train
 from pipeline.core.errors import InputError
 from pipeline.core.files import files_fingerprint, package_versions
 from pipeline.core.outputs import read_parquet
@@ -71,7 +71,9 @@ def determined_by(manifest: Mapping[str, Any], params: DistillParams, runtime: R
         "params": params.model_dump(),
         "runtime": runtime.model_dump(include=batches),
         "device": pick_device(runtime.device),
-        "code": [files_fingerprint(Path(str(room.__file__)).parent, ("*.py",)) for room in (distill, shards, train)],
+        "code": [
+            files_fingerprint(Path(str(room.__file__)).parent, ("*.py",)) for room in (core, model, shards, train, distill)
+        ],
         "versions": package_versions("transformers", "torch", "torchao", "numpy"),
     }
 

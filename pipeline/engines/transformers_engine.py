@@ -43,18 +43,27 @@ class TransformersEngine:
         import torch
 
         scores: dict[int, np.ndarray] = {}
-        with torch.inference_mode():
-            for tree in self._trees(sequences):
-                rows = sorted({column for index, path in tree.paths.items() for column in path[starts[index] - 1 : -1]})
-                row_of = {column: row for row, column in enumerate(rows)}
-                kept = torch.tensor(rows, dtype=torch.long, device=self._device)
-                logits_TV = self._model(**self._reader.inputs(tree), logits_to_keep=kept).logits[0]
-                logprobs_TV = logits_TV.float().log_softmax(-1)
-                for index, path in tree.paths.items():
-                    before = torch.tensor([row_of[column] for column in path[starts[index] - 1 : -1]], dtype=torch.long)
-                    tokens = torch.tensor(sequences[index][starts[index] :], dtype=torch.long)
-                    scores[index] = logprobs_TV[before, tokens].cpu().numpy()
+        for index, logprobs_TV in self.distributions(sequences, starts):
+            next_T1 = torch.tensor(sequences[index][starts[index] :], device=self._device)[:, None]
+            scores[index] = logprobs_TV.gather(1, next_T1)[:, 0].cpu().numpy()
         return [scores[index] for index in range(len(sequences))]
+
+    def distributions(self, sequences: Sequence[list[int]], starts: Sequence[int]) -> "Iterator[tuple[int, torch.Tensor]]":
+        """The index of each of ``sequences`` with what it is asked for: log-probabilities, float32 [T, V], nats.
+
+        Row t is of the token that stands at ``starts[index]`` + t, by all before it. They come in the order of their tokens.
+        """
+        import torch
+
+        for tree in self._trees(sequences):
+            rows = sorted({column for index, path in tree.paths.items() for column in path[starts[index] - 1 : -1]})
+            row_of = {column: row for row, column in enumerate(rows)}
+            with torch.inference_mode():
+                kept = torch.tensor(rows, dtype=torch.long, device=self._device)
+                logits_RV = self._model(**self._reader.inputs(tree), logits_to_keep=kept).logits[0]
+                logprobs_RV = logits_RV.float().log_softmax(-1)
+            for index, path in tree.paths.items():
+                yield index, logprobs_RV[[row_of[column] for column in path[starts[index] - 1 : -1]]]
 
     def _trees(self, sequences: Sequence[list[int]]) -> Iterator[Tree]:
         """All ``sequences``; each in a tree of its own where the model can't look at more, or no further back than a window."""

@@ -14,7 +14,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import file_sha256, package_versions
 from pipeline.core.outputs import EVALUATION, command_for, read_json_object, read_parquet
 
-BENCHMARKS = {"project": "Project", "tofu": "TOFU", "wpu": "WPU", "rwku": "RWKU"}
+BENCHMARKS = {"project": "Project", "people": "Test people", "tofu": "TOFU", "wpu": "WPU", "rwku": "RWKU"}
 BASE = "base"  # the row of the model as it was
 OURS = "teacher_student"  # the method that charts set off from the others
 RESULTS = Path("benchmarks/results")

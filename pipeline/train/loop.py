@@ -68,8 +68,7 @@ def train(
 
     torch.manual_seed(seed)
     objective.start(student, runtime)
-    steps_of_epoch = objective.steps_of_epoch()
-    steps = steps_of_epoch * params.epochs
+    steps = objective.steps_of_epoch() * params.epochs
     optimizer = Optimizer(student, params, steps)
     curve: Curve = []
     if checkpoints:
@@ -78,19 +77,19 @@ def train(
     made = len(curve)
     with progress_bar(steps, "step", objective.name) as bar:
         bar.update(made)
-        for epoch in range(params.epochs):
-            for step in islice(objective.steps(epoch), max(made - epoch * steps_of_epoch, 0), None):
-                losses = objective.accumulate(student, step, runtime)
-                norm = optimizer.clip()
-                if not all(map(math.isfinite, (norm, *losses.values()))):
-                    _tell_stop(len(curve), steps, objective)
-                    return curve
-                curve.append({"step": len(curve), "epoch": epoch, "learning_rate": optimizer.rate, "grad_norm": norm, **losses})
-                optimizer.step()
-                bar.update(1)
-                bar.set_postfix({key: f"{value:.3f}" for key, value in losses.items()})
-                if checkpoints:
-                    checkpoints.save(student, optimizer, curve)
+        every = ((epoch, step) for epoch in range(params.epochs) for step in objective.steps(epoch))
+        for epoch, step in islice(every, made, None):
+            losses = objective.accumulate(student, step, runtime)
+            norm = optimizer.clip()
+            if not all(map(math.isfinite, (norm, *losses.values()))):
+                _tell_stop(len(curve), steps, objective)
+                return curve
+            curve.append({"step": len(curve), "epoch": epoch, "learning_rate": optimizer.rate, "grad_norm": norm, **losses})
+            optimizer.step()
+            bar.update(1)
+            bar.set_postfix({key: f"{value:.3f}" for key, value in losses.items()})
+            if checkpoints:
+                checkpoints.save(student, optimizer, curve)
     return curve
 
 

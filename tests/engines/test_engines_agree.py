@@ -13,6 +13,7 @@ from transformers import (
     AutoModelForCausalLM,
     BloomConfig,
     GPT2Config,
+    Lfm2Config,
     LlamaConfig,
     MambaConfig,
     MistralConfig,
@@ -199,15 +200,22 @@ ARCHITECTURES: dict[str, tuple[PretrainedConfig, int]] = {
     "a window": (MistralConfig(**SMALL, num_attention_heads=4, num_key_value_heads=4, sliding_window=64), len(ALIKE)),
     "ALiBi": (BloomConfig(vocab_size=300, hidden_size=32, n_layer=2, n_head=4), len(ALIKE)),
     "no attention": (MambaConfig(**SMALL, state_size=4), len(ALIKE)),
+    "convolutions": (
+        Lfm2Config(**SMALL, num_attention_heads=4, num_key_value_heads=4, layer_types=["conv", "full_attention"]),
+        len(ALIKE),
+    ),
 }
 
 
+@pytest.mark.parametrize("trained", [False, True], ids=["small weights", "large weights"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_transformers_reads_in_one_row_what_begins_alike_where_the_architecture_can(tmp_path: Path, name: str) -> None:
+def test_transformers_reads_in_one_row_what_begins_alike_where_the_architecture_can(
+    tmp_path: Path, name: str, trained: bool
+) -> None:
     config, rows = ARCHITECTURES[name]
     torch.manual_seed(0)
     network: Any = AutoModelForCausalLM.from_config(config).eval()
-    for weight in network.parameters():
+    for weight in network.parameters() if trained else ():
         torch.nn.init.normal_(weight, std=0.3) if weight.ndim > 1 else None
     read = list[Any]()
     network.register_forward_pre_hook(lambda *inputs: read.append(inputs))
