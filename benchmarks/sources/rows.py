@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from unicodedata import normalize
 
-from pipeline.core.errors import InputError, ParamError, first_line
+from pipeline.core.errors import InputError, ParamError
 from pipeline.core.files import read_text
 from pipeline.core.jsonl import Row, json_lines, parse_json, parse_row
 from pipeline.prepare.targets import ChatRow, Target
@@ -141,7 +141,7 @@ def _read_folder(name: str, path: str) -> Iterator[tuple[str, Any]]:
         try:
             numbered = enumerate(pl.read_parquet(file).to_dicts(), start=1)
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise InputError(f"{file} can't be read as Parquet ({first_line(error)}).") from None
+            raise InputError(f"{file} can't be read as Parquet ({_first_line(error)}).") from None
     elif (text := read_text(file, "the benchmark's rows")).lstrip().startswith("["):
         numbered = enumerate(parse_json(text, file), start=1)
     else:
@@ -168,6 +168,12 @@ def _hub(hub_id: str, name: str) -> Iterator[Any]:
         raise
     except Exception as error:
         raise InputError(
-            f"{hub_id} ({name}) can't be read from the Hugging Face hub ({first_line(error)}); look at the package "
+            f"{hub_id} ({name}) can't be read from the Hugging Face hub ({_first_line(error)}); look at the package "
             f"datasets and the network, or let prepare.path name a local folder that holds {name}.jsonl, .json or .parquet."
         ) from None
+
+
+def _first_line(error: Exception) -> str:
+    """The kind of ``error`` and the first line of its message, without the stop that would end our sentence."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0].rstrip(' .')}".rstrip(": ")

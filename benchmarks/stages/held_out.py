@@ -32,11 +32,16 @@ def main(benchmark: Benchmark) -> None:
     targets = {passage.target for passage in passages}  # drawn questions need not be about every target
     # A method's teacher takes the first of a target's names, this one those after them.
     own = read_section(TeacherParams, "teacher")  # of the methods that distil from the project's shards
-    taught = max(
-        benchmark.held_out.names, *((one.teacher or own).names for one in benchmark.methods.values() if one.distill), 0
-    )
+    taught = max([0, *((one.teacher or own).names for one in benchmark.methods.values() if one.distill)])
+    wanted = benchmark.held_out.names
+    for target in sorted(targets):
+        if len(names[target]) < taught + wanted:
+            raise InputError(
+                f"{benchmark.folders.params}: held_out.names is {wanted}, but of the {len(names[target])} names for {target!r} "
+                f"the methods' teachers take {taught}; add names to its pool, or lower it."
+            )
     names = {target: drawn[taught:] for target, drawn in names.items() if target in targets}
-    with keys_stand_in(benchmark.folders.params), hold(output):
+    with keys_stand_in(benchmark.folders.params, teacher="held_out"), hold(output):
         manifest = build_shards(benchmark.folders.base, benchmark.held_out, benchmark.runtime, passages, names, output)
     click.echo(f"{output}: {manifest['positions']} positions of {manifest['passages']} held-out texts")
     click.echo(f"mean entropy {manifest['mean_entropy_nats']:.2f} nats, mean tail {manifest['mean_tail']:.1%}")

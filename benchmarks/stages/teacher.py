@@ -29,7 +29,7 @@ def main(benchmark: Benchmark, method: str) -> None:
         raise InputError(f"{folders.params}: methods.{method} has no section distill, so it learns from no shards.")
     if params.teacher:
         passages = PassageSource(params.teacher, folders.prepared, folders.elicited)
-        with keys_stand_in(folders.params), hold(output):
+        with keys_stand_in(folders.params, teacher=f"methods.{method}.teacher"), hold(output):
             manifest = build_shards(
                 folders.base, params.teacher, benchmark.runtime, passages, read_names(folders.prepared), output
             )

@@ -28,7 +28,8 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
     shards, alternates = folders.teacher(method), folders.alternates(method)
     task = Task(folders.base, targets, passages, shards, alternates, benchmark.runtime, seed)
     output = folders.model(method, seed)
-    with keys_stand_in(folders.params), hold(output), published_folder(output) as folder:
+    sections = {section: f"methods.{method}.{section}" for section in ("distill", "baseline")}
+    with keys_stand_in(folders.params, **sections), hold(output), published_folder(output) as folder:
         curve = unlearn(params, task, folder)
     write_curve(curve, folders.run(method, seed) / "curve.csv")
     click.echo(f"{output}: {method}, seed {seed}, {len(curve)} steps")

@@ -30,9 +30,12 @@ class ParamError(InputError):
 
 
 @contextmanager
-def keys_stand_in(file: Path) -> Iterator[None]:
-    """Name ``file`` before the key of a ParamError that is raised inside."""
+def keys_stand_in(file: Path, **sections: str) -> Iterator[None]:
+    """Name ``file`` before the key of a ParamError that is raised inside; ``sections``: what one is called there instead."""
     try:
         yield
     except ParamError as error:
-        raise InputError(f"{file}: {error.message}") from error
+        message = error.message
+        for section, there in sections.items():
+            message = re.sub(rf"(?<![\w.]){section}\.(?=[a-z])", f"{there}.", message)
+        raise InputError(f"{file}: {message}") from error

@@ -138,7 +138,7 @@ def test_what_was_run_is_not_among_what_was_not(tmp_path: Path) -> None:
     write_run(tmp_path)
     write_sweep(tmp_path)
     data = collect(tmp_path)
-    assert list(not_run(data)) == ["teacher", "fidelity", "Project", "TOFU", "WPU", "RWKU"]
+    assert list(not_run(data)) == ["teacher", "fidelity", "Project", "Test people", "TOFU", "WPU", "RWKU"]
     anchors = re.findall('<section id="([^"]+)"', render(data))
     assert anchors == ["verdict", "leaks", "rules", "origins", "headline", "values", "answers", "curves", "names", "now"]
 
@@ -170,7 +170,7 @@ def test_a_benchmark_of_the_users_own_is_found_by_its_table(tmp_path: Path) -> N
     write_benchmark(tmp_path, "our_clients")
     (tmp_path / "benchmarks/results/tuning").mkdir()
     data = collect(tmp_path)
-    assert list(data["benchmarks"]) == ["project", "tofu", "wpu", "rwku", "our_clients"]
+    assert list(data["benchmarks"]) == ["project", "people", "tofu", "wpu", "rwku", "our_clients"]
     (answers,) = [found for found in data["answers"] if "questions" in found]
     assert (answers["source"], answers["title"]) == ("our_clients", "our clients")
     assert [curve["title"] for curve in data["curves"] if "runs" in curve] == ["our clients"]

@@ -1,5 +1,7 @@
 """The base's loss of an answer against plain transformers; the interventional gap: KL from the averaged teacher."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +10,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.criteria.held_out import held_out_passages
-from benchmarks.criteria.run import base_losses, teacher_kl
+from benchmarks.criteria.run import base_losses, check_unseen, teacher_kl
 from benchmarks.methods.unlearn import write_prompted
+from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
-from pipeline.shards.reader import read_targets, shard_paths
+from pipeline.shards.reader import read_manifest, read_targets, shard_paths
 from pipeline.teacher.build import build_shards
 from pipeline.teacher.params import TeacherParams
 from pipeline.text.names import CounterfactualName
@@ -117,3 +120,13 @@ def test_another_model_is_another_distance_and_a_prompted_one_is_read_after_its_
     prompted.mkdir()
     write_prompted(tiny_model, "Nobody knows {name}.", (TARGET,), prompted)
     assert teacher_kl(prompted, shards, RUNTIME) != pytest.approx(base, rel=1e-3)
+
+
+def test_names_that_a_method_was_taught_with_are_no_unseen_ones(shards: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(shards)
+    check_unseen(manifest, shards, tmp_path / "a method that reads no shards")
+    other = Path(shutil.copytree(shards, tmp_path / "taught"))
+    (other / "manifest.json").write_text(json.dumps(manifest | {"counterfactual_names": {TARGET: ["Nobody Else"]}}), "utf-8")
+    check_unseen(manifest, shards, other)
+    with pytest.raises(InputError, match=r"is read under '.+' for '.+', as .+ is, which a method learns from"):
+        check_unseen(manifest, other, shards)

@@ -71,7 +71,7 @@ def test_model_of_a_run_is_the_methods_and_the_references_have_one_for_all_seeds
 def test_model_that_is_not_there_is_an_error_that_names_it(here: Path) -> None:
     benchmark = load(here, METHODS)
     folder = benchmark.folders.model("ours", 1)
-    with pytest.raises(InputError, match=r"mine/models/ours-1 holds no model; make it first"):
+    with pytest.raises(InputError, match=r"mine/models/ours-1 is missing"):
         benchmark.model("ours", 1)
     folder.mkdir(parents=True)
     (folder / "config.json").touch()

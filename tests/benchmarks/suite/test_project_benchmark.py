@@ -164,3 +164,17 @@ def test_nothing_held_out_is_told(finished: Path, monkeypatch: pytest.MonkeyPatc
     result = invoke("benchmarks.stages.held_out", "project")
     assert result.exit_code == 2 and "nothing is held out" in " ".join(result.output.split())
     assert (finished / "held_out/manifest.json").exists()
+
+
+def test_held_out_names_are_those_that_no_method_took(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = finished.parents[2]
+    monkeypatch.chdir(project)
+    own = json.loads((project / "data/teacher/manifest.json").read_text(encoding="utf-8"))["counterfactual_names"]
+    held_out = json.loads((finished / "held_out/manifest.json").read_text(encoding="utf-8"))["counterfactual_names"]
+    assert held_out and all(not set(drawn) & set(own[target]) for target, drawn in held_out.items())
+    write_config(project, "greedy", PARAMS | {"held_out": {**TEACHER, "names": 500}})
+    (finished.parent / "greedy").mkdir()
+    (finished.parent / "greedy/prepared").symlink_to(finished / "prepared")
+    result = invoke("benchmarks.stages.held_out", "greedy")
+    assert result.exit_code == 2
+    assert "greedy.yaml: held_out.names is 500, but of the" in result.output

@@ -92,4 +92,4 @@ def test_bare_names_are_measured_and_have_nothing_to_train_on(
     refused = invoke("benchmarks.stages.teacher", "rwku", "teacher_student")
     assert refused.exit_code == 2
     assert "leaves no forget passage about 'Ottoline'" in refused.output
-    assert "benchmarks/configs/rwku.yaml: teacher.forget_from" in refused.output
+    assert "benchmarks/configs/rwku.yaml: methods.teacher_student.teacher.forget_from" in refused.output

@@ -10,10 +10,11 @@ from benchmarks.suite.params import load_benchmark
 from benchmarks.suite.tuning import SCHEMA, pick, read_rows, tune, write_rows
 from pipeline.core.errors import InputError
 from pipeline.prepare.build import prepare
-from tests.project import LEARNING_RATE, ROOT, make_project
+from tests.project import LEARNING_RATE, ROOT, make_project, succeed
 
 PARAMS = f"""
 prepare: {{source: files}}
+elicit: {{engine: transformers, templates: 0}}
 methods:
   npo: {{baseline: {{objective: npo, epochs: 1}}}}
   asked: {{prompting: {{}}}}
@@ -70,6 +71,8 @@ def project(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
     models = folder / "benchmarks/results/mine/models"
     models.mkdir(parents=True)
     (models / "base-0").symlink_to(tiny_model)
+    (folder / "models").mkdir(exist_ok=True)
+    (folder / "models/base").symlink_to(tiny_model)
     monkeypatch.chdir(folder)
     return folder
 
@@ -84,6 +87,7 @@ def test_setting_is_measured_once_and_written_at_once(project: Path) -> None:
     benchmark = load_benchmark("mine")
     assert benchmark.prepare
     list(prepare(read_source(benchmark.prepare, elicits=False), benchmark.folders.prepared, seed=0))
+    succeed("benchmarks.stages.elicit", "mine")
     file = benchmark.folders.tuning
     going = tune(benchmark, "npo", seed=0)
     first = next(going)
