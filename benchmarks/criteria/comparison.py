@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.criteria.measures import FLOOR_COLUMNS, MEASURES, MOVES, RATIO_FLOORS, RWKU_MEASURES, ratios_of
+from benchmarks.criteria.measures import FLOOR_COLUMNS, OF_ANSWERS, RATIO_FLOORS, ratios_of
 from benchmarks.suite.params import NO_METHOD
 from pipeline.evaluate.statistics import Array, estimate, holm, p_value, resampled_mean, resamples, verdicts
 
@@ -61,7 +61,7 @@ def resampled(answers: Mapping[str, Sequence[Rows]]) -> Resampled:
     rows = next(iter(answers.values()))[0] if answers else []
     places = {split: [i for i, row in enumerate(rows) if row["split"] == split] for split in {row["split"] for row in rows}}
     counts = {split: resamples([rows[i]["target"] for i in of_split], SAMPLES, SEED) for split, of_split in places.items()}
-    for measure in (measure for measure in (*MOVES, *MEASURES, *RWKU_MEASURES) if measure.split in places):
+    for measure in (measure for measure in OF_ANSWERS if measure.split in places):
         columns = [(method, measure.column, means[method]) for method in answers]
         if NO_METHOD in answers and measure.key in FLOOR_COLUMNS:
             columns.append((NO_METHOD, FLOOR_COLUMNS[measure.key], floors))

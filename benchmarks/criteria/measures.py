@@ -110,6 +110,7 @@ RWKU_MEASURES = (
     _of_probes("neighbour_level1", "neighbours, fill in the blank", "hard_retain", 1),
     _of_probes("neighbour_level2", "neighbours, question", "hard_retain", 2),
 )
+OF_ANSWERS = (*MOVES, *MEASURES, *RWKU_MEASURES)  # those that answers.parquet has the columns for
 TOFU_MEASURES = (
     Measure("tofu.forget_quality", "forget quality (p-value)", "higher", in_bars=False),
     Measure("tofu.model_utility", "model utility (geometric truth ratio)", "higher", in_bars=False),
@@ -187,7 +188,7 @@ def _column(measure: Measure, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 def counts_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """{measure: how many questions its mean is over}, of the measures that have a column and a question."""
-    return {measure.key: len(found) for measure in (*MOVES, *MEASURES, *RWKU_MEASURES) if (found := _column(measure, rows))}
+    return {measure.key: len(found) for measure in OF_ANSWERS if (found := _column(measure, rows))}
 
 
 def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -195,7 +196,7 @@ def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
     ``robustness.worst`` is the worse of the two attacks' means.
     """
-    values = {measure.key: fmean(found) for measure in (*MOVES, *MEASURES, *RWKU_MEASURES) if (found := _column(measure, rows))}
+    values = {measure.key: fmean(found) for measure in OF_ANSWERS if (found := _column(measure, rows))}
     attacks = [values[key] for key in ("robustness.many_shot", "robustness.soft_embedding") if key in values]
     if attacks:
         values["robustness.worst"] = max(attacks)

@@ -17,9 +17,9 @@ from benchmarks.criteria.comparison import Resampled, Rows, resampled
 from benchmarks.criteria.measures import (
     MEASURES,
     MOVES,
+    OF_ANSWERS,
     RATIO_FLOORS,
     RATIOS,
-    RWKU_MEASURES,
     TOFU_MEASURES,
     bars,
     counts_of,
@@ -77,7 +77,7 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
         report["values"] = {key: float(value) for key, value in ratios.items() if math.isfinite(value)} | report["values"]
     floors = floors | RATIO_FLOORS
     has_value = {key for report in every for key in report["values"]}
-    measures = [measure for measure in (*RATIOS, *MOVES, *MEASURES, *RWKU_MEASURES, *TOFU_MEASURES) if measure.key in has_value]
+    measures = [measure for measure in (*RATIOS, *OF_ANSWERS, *TOFU_MEASURES) if measure.key in has_value]
     values: dict[str, dict[str, Any]] = {method: {} for method in found}
     for method, of_method in found.items():
         for m in measures:
@@ -161,7 +161,7 @@ def differences(
         raise InputError(f"{folders.folder}/runs holds no answers of {other}; those there are of {', '.join(answers)}.")
     drawn = resampled(answers)
     rows = []
-    for m in (*RATIOS, *MOVES, *MEASURES, *RWKU_MEASURES):
+    for m in (*RATIOS, *OF_ANSWERS):
         if cells := drawn.differences(m.key, m.better, other):
             told = {method: {key: _six(value) for key, value in cell.items()} for method, cell in cells.items()}
             rows.append({"key": m.key, "label": m.label, "better": m.better, "cells": told})
