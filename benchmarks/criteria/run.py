@@ -28,7 +28,7 @@ from pipeline.core.runtime import RuntimeParams, free_memory, pick_device
 from pipeline.distill.loss import bucketed_kl
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.evaluate.ask import ask
-from pipeline.model.head import load_head
+from pipeline.model.folder import load_model
 from pipeline.prepare.tables import read_question_rows
 from pipeline.shards.reader import open_shards, read_manifest, read_targets, shard_paths
 from pipeline.text.chat import answer_tokens, question_prefix
@@ -97,7 +97,8 @@ def check_unseen(held_out: Mapping[str, Any], folder: Path, shards: Path) -> Non
         if shared := set(drawn) & set(taught.get(target, ())):
             raise InputError(
                 f"{folder} is read under {min(shared)!r} for {target!r}, as {shards} is, which a method learns from; make the "
-                f"former anew, which takes other names (dvc repro --force benchmarks/dvc.yaml:held-out@{folder.parent.name})."
+                "former anew, which takes other names (dvc repro --single-item --force "
+                f"benchmarks/dvc.yaml:held-out@{folder.parent.name})."
             )
 
 
@@ -106,7 +107,8 @@ def teacher_kl(model: Path, shards: Path, runtime: RuntimeParams) -> float:
 
     Raises InputError where the shards have no position, and there is nothing to take a mean of.
     """
-    reader, head = TransformersEngine(model, runtime), load_head(model, pick_device(runtime.device))
+    loaded = load_model(model, pick_device(runtime.device))
+    reader, head = TransformersEngine(model, runtime, loaded), loaded.get_output_embeddings()
     tokenizer = load_tokenizer(model)
     rows = read_parquet(shards / "passages.parquet").to_pylist()
     targets = [one for path in shard_paths(shards) for one in read_targets(path) if len(one.positions)]
@@ -124,7 +126,7 @@ def teacher_kl(model: Path, shards: Path, runtime: RuntimeParams) -> float:
         ids_TK, logprobs_TK, tail_T = (
             torch.tensor(column, device=states_TD.device) for column in (one.ids, one.logprobs, one.tail_logprob)
         )
-        total += float(bucketed_kl(head.logits(states_TD[at - at[0]]), ids_TK.long(), logprobs_TK, tail_T).sum())
+        total += float(bucketed_kl(head(states_TD[at - at[0]]), ids_TK.long(), logprobs_TK, tail_T).sum())
     return total / sum(map(len, positions))
 
 

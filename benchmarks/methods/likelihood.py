@@ -14,7 +14,7 @@ from benchmarks.methods.objective import TextObjective
 from benchmarks.methods.params import BaselineParams
 from pipeline.core.batching import batches
 from pipeline.core.runtime import RuntimeParams
-from pipeline.train.student import Student
+from pipeline.train.student import BATCH_COST, Student
 
 Terms = Callable[[torch.Tensor], torch.Tensor]  # sequences' summed log-probabilities [B] to their part of the loss
 
@@ -67,11 +67,13 @@ class Likelihood(TextObjective):
         """Places in ``rows``; a forget example and its alternate, which stand beside each other, in one micro-batch."""
         pairs = [place for place, row in enumerate(rows) if row in self._alternate]
         inside = {place + beside for place in pairs for beside in (0, 1)}
-        units = [[place, place + 1] for place in pairs], [[place] for place in range(len(rows)) if place not in inside]
-        for alike in units:
-            longest = [max((self._examples[rows[place]].input_ids for place in unit), key=len) for unit in alike]
-            for batch in student.micro_batches(longest, max_tokens // max(map(len, alike), default=1)):
-                yield [place for number in batch for place in alike[number]]
+        sequences = [self._examples[row].input_ids for row in rows]
+        longest = [max(len(sequences[place]), len(sequences[place + 1])) for place in pairs]
+        for batch in batches(longest, max_tokens // 2, BATCH_COST[student.device]):
+            yield [pairs[number] + beside for number in batch for beside in (0, 1)]
+        others = [place for place in range(len(rows)) if place not in inside]
+        for batch in student.micro_batches([sequences[place] for place in others], max_tokens):
+            yield [others[number] for number in batch]
 
     def _add_gradient(self, student: Student, examples: Sequence[Example], terms: Terms, logit_chunk: int) -> torch.Tensor:
         """Add the gradient of ``terms``, a function of the sequences' summed log-probabilities [B]; returns these."""

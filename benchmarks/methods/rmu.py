@@ -98,8 +98,8 @@ class Misdirection(TextObjective):
         """What leaves the layer at the learnt tokens of the examples, [T, D]. The layers above run as well."""
         examples = [self._examples[index] for index in indices]
         learnt = [np.arange(example.start, len(example.input_ids)) for example in examples]
-        inputs, rows_T, columns_T = student.layout([example.input_ids for example in examples], learnt)
         with torch.autocast(student.device, dtype=torch.bfloat16, enabled=student.device == "cuda"):
+            inputs, rows_T, columns_T = student.layout([example.input_ids for example in examples], learnt)
             body = getattr(student.model, student.model.base_model_prefix)
             states = body(**inputs, output_hidden_states=True).hidden_states
         return states[self._params.layer + 1][rows_T, columns_T]  # the first are the embeddings

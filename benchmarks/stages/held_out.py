@@ -38,7 +38,8 @@ def main(benchmark: Benchmark) -> None:
         if len(names[target]) < taught + wanted:
             raise InputError(
                 f"{benchmark.folders.params}: held_out.names is {wanted}, but of the {len(names[target])} names for {target!r} "
-                f"the methods' teachers take {taught}; add names to its pool, or lower it."
+                f"the methods' teachers take {taught}; give more (its pool, or substitutions in data/targets.jsonl), or lower "
+                "it or teacher.names."
             )
     names = {target: drawn[taught:] for target, drawn in names.items() if target in targets}
     with keys_stand_in(benchmark.folders.params, teacher="held_out"), hold(output):

@@ -67,8 +67,8 @@ class TransformersEngine:
 
     def _trees(self, sequences: Sequence[list[int]]) -> Iterator[Tree]:
         """All ``sequences``; each in a tree of its own where the model can't look at more, or no further back than a window."""
-        reads = self._reader.reads(max(map(len, sequences), default=0))
-        return trees(sequences, min(self._max_tokens, _TREE_TOKENS) if reads else 0)
+        longest = max(map(len, sequences), default=0)
+        return trees(sequences, self._reader.room(longest, min(self._max_tokens, _TREE_TOKENS)))
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         """See Engine.generate."""

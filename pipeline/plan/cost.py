@@ -23,6 +23,7 @@ from pipeline.teacher.passages import in_order
 from pipeline.teacher.survey import Names
 from pipeline.text.passages import Passage
 from pipeline.text.tokenizer import Tokenizer
+from pipeline.train.student import TREE_TOKENS
 
 RENDERED = 400  # passages, at most
 BLOCK = {False: CPU_BLOCK, True: 16}  # tokens by which vLLM shares prefixes, on a CPU and on CUDA
@@ -92,7 +93,8 @@ def count_work(
 ) -> Work:
     """Count all passages, render some of them.
 
-    ``block``: tokens by which the engine shares prefixes. ``step``: passages of a step of training.
+    ``block``: tokens by which the engine shares prefixes. ``step``: passages of a step of training, which reads once what they
+    share; a model that can't (see TreeReader) computes all ``student_tokens``.
     """
     renderer = Renderer(tokenizer, params, names)
     total = forget = 0
@@ -118,9 +120,9 @@ def count_work(
         sums["positions"] += trained
         students.append(one.original.input_ids)
     random.Random(0).shuffle(students)
-    steps = (trees(students[start : start + step], 10**9) for start in range(0, len(students), step))
+    steps = (trees(students[start : start + step], TREE_TOKENS["cpu"]) for start in range(0, len(students), step))
     sums["student_tokens"] = sum(map(len, students))
-    sums["student_computed"] = sum(len(tree.input_ids) for (tree,) in steps)
+    sums["student_computed"] = sum(len(tree.input_ids) for in_step in steps for tree in in_step)
     scale = total / max(len(sample), 1)
     scaled = {key: value * scale for key, value in sums.items()}
     return Work(total, **scaled, student_positions=scaled["positions"], forget_share=forget / max(total, 1))

@@ -80,9 +80,10 @@ class Student:
         """
         fixed = BATCH_COST[self.device]
         by_length = list(batches([len(ids) for ids in sequences], max_tokens, fixed))
-        if not self._reader.reads(max(map(len, sequences), default=0)):
+        room = self._reader.room(max(map(len, sequences), default=0), min(max_tokens, TREE_TOKENS[self.device]))
+        if not room:
             return by_length
-        in_trees = list(trees([list(ids) for ids in sequences], min(max_tokens, TREE_TOKENS[self.device])))
+        in_trees = list(trees([list(ids) for ids in sequences], room))
         padded_cost = sum(fixed + len(batch) * max(len(sequences[index]) for index in batch) for batch in by_length)
         tree_cost = sum(fixed + self._tree_cost(tree) for tree in in_trees)
         return [list(tree.paths) for tree in in_trees] if tree_cost < padded_cost else by_length
@@ -111,7 +112,8 @@ class Student:
         read = [list(ids[: max(at, default=0) + 1]) for ids, at in zip(sequences, positions, strict=True)]
         longest = max(map(len, read))
         (tree,) = trees(read, sum(map(len, read)))
-        if self._tree_cost(tree) < longest * len(read) and self._reader.reads(longest):
+        tokens, most = len(tree.input_ids), TREE_TOKENS[self.device]
+        if self._tree_cost(tree) < longest * len(read) and tokens <= self._reader.room(longest, most):
             inputs, rows = self._reader.inputs(tree), [0] * len(read)
             columns = [tree.paths[index][position] for index, at in enumerate(positions) for position in at]
         else:

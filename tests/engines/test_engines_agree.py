@@ -13,6 +13,7 @@ from transformers import (
     AutoModelForCausalLM,
     BloomConfig,
     GPT2Config,
+    GPTNeoConfig,
     Lfm2Config,
     LlamaConfig,
     MambaConfig,
@@ -196,9 +197,20 @@ SMALL = {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "intermed
 # architecture: its config, and in how many rows the five that begin alike are read
 ARCHITECTURES: dict[str, tuple[PretrainedConfig, int]] = {
     "rotary": (LlamaConfig(**SMALL, num_attention_heads=4), 1),
-    "positions learnt": (GPT2Config(vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=300), 1),
+    "positions learnt": (GPT2Config(vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=600), 1),
     "a window": (MistralConfig(**SMALL, num_attention_heads=4, num_key_value_heads=4, sliding_window=64), len(ALIKE)),
     "ALiBi": (BloomConfig(vocab_size=300, hidden_size=32, n_layer=2, n_head=4), len(ALIKE)),
+    "windows along the row": (
+        GPTNeoConfig(
+            vocab_size=300,
+            hidden_size=32,
+            num_layers=2,
+            num_heads=4,
+            attention_types=[[["global", "local"], 1]],
+            window_size=64,
+        ),
+        len(ALIKE),
+    ),
     "no attention": (MambaConfig(**SMALL, state_size=4), len(ALIKE)),
     "convolutions": (
         Lfm2Config(**SMALL, num_attention_heads=4, num_key_value_heads=4, layer_types=["conv", "full_attention"]),

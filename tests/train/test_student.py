@@ -10,7 +10,7 @@ import torch
 from pipeline.distill.loss import bucketed_kl
 from pipeline.distill.objective import add_gradient, by_passage
 from pipeline.shards.reader import PassageTargets
-from pipeline.train.student import Student
+from pipeline.train.student import TREE_TOKENS, Student
 
 VOCABULARY, K = 380, 12
 WEIGHTS = {"forget": 1.0, "retain": 0.5}
@@ -93,6 +93,24 @@ def test_what_begins_alike_is_read_once_and_leaves_the_gradient_as_it_is(tiny_mo
     alone, alone_sums = gradients(student, [[p] for p in passages], input_ids=input_ids)
     assert_same(alone, together)
     assert sums == pytest.approx(alone_sums, rel=1e-5)
+
+
+def test_large_activations_hide_no_sharing_and_autocast_neither(tiny_model: Path) -> None:
+    """The embedded model's last hidden states go up to 44, and rounding with them."""
+    student, (passages, input_ids) = Student(tiny_model, "cpu"), make_step(alike=10)
+    with torch.no_grad():
+        student.model.base_model.norm.weight.mul_(1000)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inputs, _, _ = student.layout(list(input_ids.values()), [p.positions for p in passages])
+    assert inputs["input_ids"].shape[0] == 1
+    assert inputs["attention_mask"].dtype == torch.bfloat16, "the type that is computed in"
+
+
+def test_a_row_keeps_to_its_limit(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
+    passages, input_ids = make_step(alike=10)
+    monkeypatch.setitem(TREE_TOKENS, "cpu", 40)
+    inputs, _, _ = student.layout(list(input_ids.values()), [p.positions for p in passages])
+    assert inputs["input_ids"].shape[0] == len(passages)
 
 
 def test_what_shares_too_little_is_padded(student: Student) -> None:

@@ -99,6 +99,10 @@ def test_setting_is_measured_once_and_written_at_once(project: Path) -> None:
     both = list(tune(benchmark, "npo", seed=0))
     assert both[0]["kept"] == 0.125, "what stands in the file is not measured again"
     assert len(read_rows(file)) == 2 and both[1]["setting"] != both[0]["setting"]
+    elicited = benchmark.folders.elicited / "passages.parquet"
+    elicited.write_bytes((benchmark.folders.prepared / "passages.parquet").read_bytes())
+    more = list(tune(benchmark, "npo", seed=0))
+    assert more[0]["kept"] != 0.125 and more[0]["steps"] > first["steps"], "what was elicited is trained on too"
     again = list(tune(benchmark, "npo", seed=1))
     assert again[0]["kept"] != 0.125, "another seed is another measurement"
     assert len(read_rows(file)) == 2
