@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.speed.workload import Shape, build_model
 from pipeline.distill.loss import bucketed_kl
 from pipeline.distill.objective import add_gradient, by_passage
 from pipeline.shards.reader import PassageTargets
@@ -95,15 +96,26 @@ def test_what_begins_alike_is_read_once_and_leaves_the_gradient_as_it_is(tiny_mo
     assert sums == pytest.approx(alone_sums, rel=1e-5)
 
 
-def test_large_activations_hide_no_sharing_and_autocast_neither(tiny_model: Path) -> None:
-    """The embedded model's last hidden states go up to 44, and rounding with them."""
-    student, (passages, input_ids) = Student(tiny_model, "cpu"), make_step(alike=10)
+def test_large_activations_hide_no_sharing(tmp_path: Path) -> None:
+    """What is off by rounding alone grows with them: the embedded model's last hidden states go up to 44."""
+    build_model(tmp_path, Shape(vocabulary=VOCABULARY, width=256, inner=512, layers=4, heads=4, kv_heads=4))
+    student, (passages, input_ids) = Student(tmp_path, "cpu"), make_step(alike=10)
     with torch.no_grad():
-        student.model.base_model.norm.weight.mul_(1000)
+        for weight in student.model.parameters():
+            torch.nn.init.normal_(weight, std=0.1) if weight.ndim > 1 else None
+        student.model.base_model.norm.weight.mul_(1e4)
+    inputs, _, _ = student.layout(list(input_ids.values()), [p.positions for p in passages])
+    assert inputs["input_ids"].shape[0] == 1
+
+
+def test_what_a_model_can_is_tried_in_its_own_precision_and_the_mask_has_that_of_the_arithmetic(tiny_model: Path) -> None:
+    student, (passages, input_ids) = Student(tiny_model, "cpu"), make_step(alike=10)
+    lowered = list[bool]()
+    student.model.base_model.register_forward_pre_hook(lambda *_: lowered.append(torch.is_autocast_enabled("cpu")))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inputs, _, _ = student.layout(list(input_ids.values()), [p.positions for p in passages])
-    assert inputs["input_ids"].shape[0] == 1
-    assert inputs["attention_mask"].dtype == torch.bfloat16, "the type that is computed in"
+    assert lowered and not any(lowered)
+    assert inputs["attention_mask"].dtype == torch.bfloat16
 
 
 def test_a_row_keeps_to_its_limit(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
