@@ -1,11 +1,14 @@
 """Section ``runtime``: where and how big the work is; it changes speed and memory, not the result, so no stage tracks it."""
 
+import ctypes
 from typing import Literal
 
 from pydantic import Field
 
 from pipeline.core.errors import InputError
 from pipeline.core.params import Section
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
 
 class RuntimeParams(Section):
@@ -16,7 +19,7 @@ class RuntimeParams(Section):
     max_num_seqs: int = Field(128, ge=1)  # vLLM: sequences in flight
     cpu_kv_cache_gib: int = Field(2, ge=1)  # vLLM on CPU
     gpu_memory_utilization: float = Field(0.85, gt=0, le=1)  # vLLM on CUDA
-    micro_batch_tokens: int = Field(1536, ge=1)  # training and the transformers engine: padded tokens a forward
+    micro_batch_tokens: int = Field(1536, ge=1)  # training and the transformers engine: tokens a forward, with the padding
     logit_chunk: int = Field(512, ge=1)  # training: positions whose logits exist at once
     checkpoint_steps: int = Field(100, ge=0)  # distill: steps after which a killed run can go on; 0 writes no checkpoint
     gradient_checkpointing: bool = False  # training: compute a layer's activations again on the way back, not keep them
@@ -29,6 +32,14 @@ def pick_device(wanted: str) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise InputError("params.yaml: runtime.device is 'cuda', but torch finds no CUDA device; set it to 'auto' or 'cpu'.")
     return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what the process frees, such as the large tensors of every step, for what it asks for next."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if mallopt:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, -1)
 
 
 def free_memory() -> None:

@@ -38,7 +38,7 @@ from pipeline.text.writing import other_writings
 
 COLUMNS = ("target", "subject", "kind", "question", "answer", "verdict")
 MARGIN = 16  # tokens: the choice of a kind beyond a question, a name of the model's own that is read in other pieces
-_BATCH = 64  # prompts given to the engine at once, so that progress shows
+_BATCH = 128  # prompts given to the engine at once, so that progress shows
 
 
 def elicit(

@@ -1,22 +1,12 @@
-"""What vLLM leaves to be had on a CPU: memory that stays with the process, and its own kernels for the norms.
+"""What vLLM leaves to be had on a CPU: its own kernels for the norms.
 
 vLLM has kernels of the norms for CPUs as well as for GPUs, and calls them on GPUs alone. What both are worth: docs/scale.md.
 """
 
-import ctypes
 from typing import Any
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 _KERNELS = "nevermet_cpu"
 _VECTOR = 16  # numbers that a kernel takes at once, at the most
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep what the process frees, such as the large tensors of every step, for what it asks for next."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
-    if mallopt:
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, -1)
 
 
 def norms_by_kernel() -> dict[str, list[str]]:

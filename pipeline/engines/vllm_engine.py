@@ -15,9 +15,9 @@ import numpy as np
 
 from pipeline.core.errors import InputError
 from pipeline.core.progress import quiet_libraries
-from pipeline.core.runtime import RuntimeParams, pick_device
+from pipeline.core.runtime import RuntimeParams, keep_freed_memory, pick_device
 from pipeline.engines.transformers_engine import TransformersEngine
-from pipeline.engines.vllm_cpu import keep_freed_memory, norms_by_kernel
+from pipeline.engines.vllm_cpu import norms_by_kernel
 from pipeline.model.folder import check_weights
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.batching import Tree, batches, padded, trees
 from pipeline.core.errors import InputError, ParamError
-from pipeline.core.runtime import RuntimeParams, pick_device
+from pipeline.core.runtime import RuntimeParams, keep_freed_memory, pick_device
 from pipeline.model.folder import TOKENIZER_FILES, load_model
 from pipeline.model.params import Precision
 from pipeline.model.trees import TreeReader
@@ -53,6 +53,8 @@ def open_student(folder: Path, precision: Precision, runtime: RuntimeParams, key
     device = pick_device(runtime.device)
     if precision == "bfloat16" and device != "cuda":
         raise ParamError(f"{key} is 'bfloat16', which is for a CUDA device, and training is on the CPU; set it to 'float32'.")
+    if device == "cpu":
+        keep_freed_memory()
     return Student(folder, device, precision, gradient_checkpointing=runtime.gradient_checkpointing)
 
 

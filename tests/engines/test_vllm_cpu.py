@@ -9,12 +9,13 @@ from vllm import ir
 from vllm.config.kernel import IrOpPriorityConfig
 from vllm.platforms import current_platform
 
-from pipeline.engines.vllm_cpu import keep_freed_memory, norms_by_kernel
+from pipeline.core.runtime import keep_freed_memory
+from pipeline.engines.vllm_cpu import norms_by_kernel
 from tests.project import ROOT, environment
 
 ARRAYS = """
 import resource, numpy as np
-from pipeline.engines.vllm_cpu import keep_freed_memory
+from pipeline.core.runtime import keep_freed_memory
 {}
 faults = []
 for _ in range(3):
