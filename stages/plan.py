@@ -25,7 +25,7 @@ def main(people: int | None, config: Path | None, card: str | None, cards: int) 
     from pipeline.core.params import read_section
     from pipeline.core.runtime import RuntimeParams, pick_device
     from pipeline.distill.params import DistillParams
-    from pipeline.plan.cost import BLOCK, cost_of, count_work, model_shape
+    from pipeline.plan.cost import cost_of, count_work, model_shape
     from pipeline.plan.report import plan_lines
     from pipeline.teacher.params import TeacherParams
     from pipeline.teacher.passages import PassageSource
@@ -40,13 +40,13 @@ def main(people: int | None, config: Path | None, card: str | None, cards: int) 
         raise InputError("--config describes a model that is not here, so its rate can't be measured; give a --card as well.")
     given = teacher if ELICITED.is_dir() else teacher.changed(forget_from=("given",), retain_from=("given",))
     names, shape = read_names(PREPARED), model_shape(config or BASE_MODEL)
-    cuda = bool(card) or pick_device(runtime.device) == "cuda"
+    device = "cuda" if card else pick_device(runtime.device)
     passages, tokenizer = PassageSource(given, PREPARED, ELICITED), load_tokenizer(BASE_MODEL)
-    work = count_work(passages, names, given, tokenizer, BLOCK[cuda], distill.passages_per_step)
+    work = count_work(passages, names, given, tokenizer, device, distill.passages_per_step)
     if people:
         work = work.times(people / len(names))
     rates = card_rates(card, cards) if card else measured_rates(BASE_MODEL, shape, runtime)
-    cost = cost_of(work, shape, teacher, distill, runtime, cuda=cuda)
+    cost = cost_of(work, shape, teacher, distill, runtime, cuda=device == "cuda")
     for line in plan_lines(work, shape, cost, rates, people or len(names)):
         click.echo(line)
     if not ELICITED.is_dir() and "elicited" in teacher.forget_from:

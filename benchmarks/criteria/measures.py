@@ -203,21 +203,28 @@ def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {key: value for key, value in values.items() if math.isfinite(value)}
 
 
-def bars(values: Mapping[str, Mapping[str, float]], measures: Sequence[Measure] = MEASURES) -> dict[str, dict[str, float]]:
+def bars(
+    values: Mapping[str, Mapping[str, float]], floors: Mapping[str, float], measures: Sequence[Measure] = MEASURES
+) -> dict[str, dict[str, float]]:
     """{criterion: {method: height}}: the mean goodness over a criterion's measures, over that of the best method.
 
-    Goodness is the value where higher is better and 1 minus it elsewhere. ``values`` is {method: {measure: mean}}; a
-    measure that one of the methods lacks is left out of all bars.
+    Goodness is the value where higher is better, 1 minus its distance from the floor where one of ``floors`` is known, and 1
+    minus the value elsewhere. A criterion with such a floor is measured by it alone: whoever says nothing leaks nothing, and
+    less than the floor is as wrong as more. ``values`` is {method: {measure: mean}}; a measure that one of the methods lacks is
+    left out of all bars.
     """
+
+    def goodness(measure: Measure, value: float) -> float:
+        return value if measure.better == "higher" else 1 - abs(value - floors.get(measure.key, 0.0))
+
     heights: dict[str, dict[str, float]] = {}
     for criterion in dict.fromkeys(measure.criterion for measure in measures):
         counted = [m for m in measures if m.criterion == criterion and m.in_bars and all(m.key in v for v in values.values())]
+        counted = [m for m in counted if m.key in floors] or counted
         if not counted or not values:
             continue
-        goodness = {
-            method: fmean(v[m.key] if m.better == "higher" else 1 - v[m.key] for m in counted) for method, v in values.items()
-        }
-        best = max(goodness.values())
+        of_method = {method: fmean(goodness(m, v[m.key]) for m in counted) for method, v in values.items()}
+        best = max(of_method.values())
         if best > 0:
-            heights[criterion] = {method: round(value / best, 4) for method, value in goodness.items()}
+            heights[criterion] = {method: round(value / best, 4) for method, value in of_method.items()}
     return heights

@@ -107,7 +107,7 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
             for m in measures
         ],
         "values": values,
-        "bars": bars(means, [m for m in measures if m in MEASURES]),
+        "bars": bars(means, floors, [m for m in measures if m in MEASURES]),
         # Of what no run has a value: that a single one lacks is seen in its row.
         "left_out": {key: why for report in every for key, why in report["left_out"].items() if key not in has_value},
         "judge": {

@@ -26,7 +26,7 @@ from pipeline.text.tokenizer import Tokenizer
 from pipeline.train.student import TREE_TOKENS
 
 RENDERED = 400  # passages, at most
-BLOCK = {False: CPU_BLOCK, True: 16}  # tokens by which vLLM shares prefixes, on a CPU and on CUDA
+BLOCK = {"cpu": CPU_BLOCK, "cuda": 16}  # tokens by which vLLM shares prefixes
 LIBRARIES = 1.0e9  # bytes of a process that has loaded torch and transformers, or vLLM
 
 
@@ -89,13 +89,14 @@ class Work:
 
 
 def count_work(
-    passages: Iterable[Passage], names: Names, params: TeacherParams, tokenizer: Tokenizer, block: int, step: int
+    passages: Iterable[Passage], names: Names, params: TeacherParams, tokenizer: Tokenizer, device: str, step: int
 ) -> Work:
     """Count all passages, render some of them.
 
-    ``block``: tokens by which the engine shares prefixes. ``step``: passages of a step of training, which reads once what they
+    ``device``, cpu or cuda, decides how much is shared. ``step``: passages of a step of training, which reads once what they
     share; a model that can't (see TreeReader) computes all ``student_tokens``.
     """
+    block = BLOCK[device]
     renderer = Renderer(tokenizer, params, names)
     total = forget = 0
     for passage, _ in in_order(passages, params, tokenizer):
@@ -120,7 +121,7 @@ def count_work(
         sums["positions"] += trained
         students.append(one.original.input_ids)
     random.Random(0).shuffle(students)
-    steps = (trees(students[start : start + step], TREE_TOKENS["cpu"]) for start in range(0, len(students), step))
+    steps = (trees(students[start : start + step], TREE_TOKENS[device]) for start in range(0, len(students), step))
     sums["student_tokens"] = sum(map(len, students))
     sums["student_computed"] = sum(len(tree.input_ids) for in_step in steps for tree in in_step)
     scale = total / max(len(sample), 1)

@@ -1,5 +1,6 @@
 """Floating-point operations a second that a model reaches in scoring and in training: measured here, or expected of a card."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,14 @@ if TYPE_CHECKING:  # the command's help names the cards, and must not wait for t
 
 SECONDS = 5.0  # of each measurement
 ROWS, TOKENS = 8, 64  # of a batch
-# Dense bfloat16 peaks from the makers' data sheets.
-CARDS = {"a100": 312e12, "h100": 989e12, "h200": 989e12, "l40s": 362e12, "rtx4090": 165e12}
+# Dense bfloat16 peaks and bytes of memory from the makers' data sheets.
+CARDS = {
+    "a100": (312e12, 80e9),
+    "h100": (989e12, 80e9),
+    "h200": (989e12, 141e9),
+    "l40s": (362e12, 48e9),
+    "rtx4090": (165e12, 24e9),
+}
 UTILISATION = 0.35  # of the peak, expected: nothing was measured on these cards
 
 
@@ -24,12 +31,14 @@ class Rates:
     scoring: float
     training: float
     source: str  # in words
+    memory: float = math.inf  # bytes that a card has, where one is given
 
 
 def card_rates(card: str, cards: int) -> Rates:
     """What ``cards`` of a kind should reach."""
-    rate = cards * CARDS[card] * UTILISATION
-    return Rates(rate, rate, f"{UTILISATION:.0%} of the bfloat16 peak of {cards} {card}")
+    peak, memory = CARDS[card]
+    rate = cards * peak * UTILISATION
+    return Rates(rate, rate, f"{UTILISATION:.0%} of the bfloat16 peak of {cards} {card}", memory)
 
 
 def measured_rates(model: Path, shape: "Shape", runtime: "RuntimeParams") -> Rates:

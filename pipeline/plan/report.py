@@ -25,6 +25,9 @@ def plan_lines(work: Work, shape: Shape, cost: Cost, rates: Rates, people: int) 
     )
     yield f"rates    {rates.scoring:.2e} FLOP/s scoring, {rates.training:.2e} training ({rates.source})"
     yield f"teacher {teacher}, distill {distill}, {_bytes(cost.shard_bytes)} of shards"
+    for stage, needed in (("teacher", cost.teacher_memory), ("distill", cost.distill_memory)):
+        if needed > rates.memory:
+            yield f"{stage} does not fit: it runs on one card so far, needs {_bytes(needed)}, and the card has {_bytes(rates.memory)}"
 
 
 def _bytes(count: float) -> str:

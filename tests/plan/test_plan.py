@@ -13,6 +13,7 @@ from pipeline.engines.vllm_engine import STEPS_CACHED
 from pipeline.plan import cost
 from pipeline.plan.cost import Shape, Work, cost_of, count_work, model_shape
 from pipeline.plan.rates import card_rates
+from pipeline.plan.report import plan_lines
 from pipeline.prepare.names import draw_names
 from pipeline.prepare.passages import forget_passages
 from pipeline.prepare.targets import Target
@@ -54,7 +55,8 @@ def test_shape_counts_the_weights_of_the_model(tmp_path: Path, tied: bool) -> No
 
 def test_counts_are_those_of_the_run(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    work = count_work(PASSAGES, NAMES, PARAMS, load_tokenizer(tiny_model), block=4, step=2)
+    monkeypatch.setitem(cost.BLOCK, "cpu", 4)
+    work = count_work(PASSAGES, NAMES, PARAMS, load_tokenizer(tiny_model), "cpu", step=2)
     build_shards(tiny_model, PARAMS, RuntimeParams(device="cpu"), PASSAGES, NAMES, tmp_path / "teacher")
     manifest = read_manifest(tmp_path / "teacher")
     assert (work.passages, work.positions) == (manifest["passages"], manifest["positions"])
@@ -72,9 +74,9 @@ def test_counts_are_those_of_the_run(tiny_model: Path, tmp_path: Path, monkeypat
 def test_a_sample_stands_for_all(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = load_tokenizer(tiny_model)
     many = [replace(passage, document=number) for number in range(6) for passage in PASSAGES]
-    whole = count_work(many, NAMES, PARAMS, tokenizer, block=4, step=2)
+    whole = count_work(many, NAMES, PARAMS, tokenizer, "cpu", step=2)
     monkeypatch.setattr(cost, "RENDERED", 40)
-    sampled = count_work(many, NAMES, PARAMS, tokenizer, block=4, step=2)
+    sampled = count_work(many, NAMES, PARAMS, tokenizer, "cpu", step=2)
     assert sampled.passages == whole.passages
     for key in ("tokens", "positions", "head_rows"):
         assert getattr(sampled, key) == pytest.approx(getattr(whole, key), rel=0.2)
@@ -108,8 +110,27 @@ def test_operations_and_bytes_by_hand() -> None:
     assert float32 - bfloat16 == 10e9
 
 
+def test_a_step_is_cut_into_rows_as_the_device_takes_them(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cost.TREE_TOKENS, "cpu", 1)
+    on_cpu, on_cuda = (
+        count_work(PASSAGES, NAMES, PARAMS, load_tokenizer(tiny_model), name, step=9) for name in ("cpu", "cuda")
+    )
+    assert on_cuda.student_computed < on_cpu.student_computed == on_cpu.student_tokens, "nothing is shared in rows of a token"
+
+
 def test_cards_add_up() -> None:
     assert card_rates("h100", 8).scoring == 8 * card_rates("h100", 1).training
+
+
+def test_what_exceeds_a_card_is_said() -> None:
+    shape = Shape(body=1000, head=300, weights=10**9, width=8, layers=2, vocabulary=40, cached=500)
+    needed = cost_of(WORK, shape, TeacherParams(), DistillParams(), RuntimeParams(), cuda=True)
+    small, large = (list(plan_lines(WORK, shape, needed, card_rates(card, 8), 2)) for card in ("rtx4090", "a100"))
+    assert needed.teacher_memory < 16e9 < needed.distill_memory < 24e9
+    assert small == large[:5] + small[5:7], "both fit"
+    bigger = replace(needed, distill_memory=30e9)
+    *_, last = plan_lines(WORK, shape, bigger, card_rates("rtx4090", 8), 2)
+    assert last == "distill does not fit: it runs on one card so far, needs 30.0 GB, and the card has 24.0 GB"
 
 
 def test_command_says_what_the_three_numbers_are(tiny_model: Path, tmp_path: Path) -> None:

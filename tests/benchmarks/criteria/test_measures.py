@@ -67,18 +67,25 @@ def test_bars_turn_lower_into_better_and_give_the_best_method_one() -> None:
         "one": {"efficacy.a": 0.2, "efficacy.b": 0.4, "utility.c": 0.5},
         "other": {"efficacy.a": 0.6, "efficacy.b": 0.7, "utility.c": 0.25},
     }
-    assert bars(values, measures) == {"efficacy": {"one": 1.0, "other": 0.5}, "utility": {"one": 1.0, "other": 0.5}}
+    assert bars(values, {}, measures) == {"efficacy": {"one": 1.0, "other": 0.5}, "utility": {"one": 1.0, "other": 0.5}}
 
 
 def test_measure_that_a_method_lacks_counts_for_none() -> None:
     measures = (Measure("efficacy.a", "", "lower"), Measure("efficacy.b", "", "lower"))
     values = {"one": {"efficacy.a": 0.5, "efficacy.b": 0.0}, "other": {"efficacy.a": 0.75}}
-    assert bars(values, measures) == {"efficacy": {"one": 1.0, "other": 0.5}}
+    assert bars(values, {}, measures) == {"efficacy": {"one": 1.0, "other": 0.5}}
+
+
+def test_bar_with_a_floor_is_highest_at_the_floor_and_not_below_it() -> None:
+    measures = (Measure("efficacy.a", "", "floor"), Measure("efficacy.b", "", "lower"))
+    silent, near, far = ({"efficacy.a": a, "efficacy.b": b} for a, b in ((0.1, 0.0), (0.3, 0.4), (0.7, 0.4)))
+    heights = bars({"silent": silent, "near": near, "far": far}, {"efficacy.a": 0.25}, measures)["efficacy"]
+    assert heights == {"silent": pytest.approx(0.85 / 0.95, abs=1e-4), "near": 1.0, "far": pytest.approx(0.55 / 0.95, abs=1e-4)}
 
 
 def test_no_bar_where_every_method_has_nothing_or_nothing_is_a_share() -> None:
     measures = (Measure("hallucination.a", "", "higher"), Measure("gap.b", "", "lower", in_bars=False))
-    assert bars({"one": {"hallucination.a": 0.0, "gap.b": 0.3}}, measures) == {}
+    assert bars({"one": {"hallucination.a": 0.0, "gap.b": 0.3}}, {}, measures) == {}
 
 
 def test_keys_are_distinct_and_the_five_criteria_are_there() -> None:
