@@ -4,9 +4,7 @@ Random weights and texts. Scoring is a forward to the last hidden states, and he
 weights and arithmetic in the same precision. A step of distill is forward, backward and optimizer, its arithmetic in bfloat16
 on CUDA whatever its weights are. The share of the peak counts 2 N D operations for scoring and 6 N D for distill (N weights,
 D tokens) against the rate of one large matrix product in the precision of the arithmetic, measured here. Each row has a
-process of its own (not with --tiny); a row that would begin after the time limit is left out, and said to be.
-
-python -m benchmarks.speed.gpu --folder /dev/shm
+process of its own (not where it is tiny); a row that would begin after the time limit is left out, and said to be.
 """
 
 import tempfile
@@ -138,11 +136,8 @@ def _rate(times: list[Callable[[], None]], size: Size) -> Rate:
     return Rate((len(times) - 1) * size.sequences * size.tokens / spent, peak)
 
 
-@click.command(help=__doc__)
-@click.option("--tiny", is_flag=True, help="A model of some thousand weights, to see that all of it runs; on a CPU too.")
-@click.option("--limit", default=400.0, show_default=True, help="Seconds after which no further row begins.")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where models are put meanwhile; the default is /tmp.")
-def main(tiny: bool, limit: float, folder: Path | None) -> None:
+def print_rates(tiny: bool, limit: float, folder: Path | None) -> None:
+    """Print the table, of a ``tiny`` model on whatever there is or of 1B and 7B on CUDA; no row begins after ``limit`` seconds."""
     import torch
 
     cuda = torch.cuda.is_available()
@@ -174,7 +169,3 @@ def main(tiny: bool, limit: float, folder: Path | None) -> None:
                 rate = apart(measure, Path(model), precision, work, size)
                 arithmetic = precision if work == "score" or not cuda else "bfloat16"
                 click.echo(f"{label} {cells(rate, weights, work, peaks[arithmetic])}")
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,7 @@ python -m benchmarks.stages.bench distill
 
 Needs models/base and data/prepared (dvc repro base prepare) and a machine with nothing beside it; takes a quarter of an hour on
 two cores. Writes evaluation/bench.json, where figures that are not measured stay as they were. For one CUDA card:
-python -m benchmarks.speed.gpu.
+python -m benchmarks.stages.gpu.
 """
 
 from collections.abc import Callable

@@ -27,7 +27,8 @@ def plan_lines(work: Work, shape: Shape, cost: Cost, rates: Rates, people: int) 
     yield f"teacher {teacher}, distill {distill}, {_bytes(cost.shard_bytes)} of shards"
     for stage, needed in (("teacher", cost.teacher_memory), ("distill", cost.distill_memory)):
         if needed > rates.memory:
-            yield f"{stage} does not fit: it runs on one card so far, needs {_bytes(needed)}, and the card has {_bytes(rates.memory)}"
+            there = _bytes(rates.memory)
+            yield f"{stage} does not fit: it runs on one card so far, needs {_bytes(needed)}, and the card has {there}"
 
 
 def _bytes(count: float) -> str:

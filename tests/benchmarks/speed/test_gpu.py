@@ -10,7 +10,7 @@ from tests.project import ROOT, environment
 
 
 def test_every_kind_of_work_is_a_row() -> None:
-    command = [sys.executable, "-m", "benchmarks.speed.gpu", "--tiny"]
+    command = [sys.executable, "-m", "benchmarks.stages.gpu", "--tiny"]
     printed = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True).stdout
     head = f"| {' | '.join(COLUMNS)} |"
     before, _, table = printed.partition(head)
