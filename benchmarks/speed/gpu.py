@@ -137,7 +137,7 @@ def _rate(times: list[Callable[[], None]], size: Size) -> Rate:
 
 
 def print_rates(tiny: bool, limit: float, folder: Path | None) -> None:
-    """Print the table, of a ``tiny`` model on whatever there is or of 1B and 7B on CUDA; no row begins after ``limit`` seconds."""
+    """Print the table, of a ``tiny`` model or of 1B and 7B weights on CUDA; no row begins after ``limit`` seconds."""
     import torch
 
     cuda = torch.cuda.is_available()

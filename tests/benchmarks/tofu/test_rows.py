@@ -81,6 +81,18 @@ def test_the_seed_draws(prepare: SourceParams) -> None:
     assert one == again != other
 
 
+@pytest.mark.parametrize(("subset", "retained"), [("forget05", "retain95"), ("forget10", "retain90")])
+def test_each_subset_has_its_own_retain_set(prepare: SourceParams, subset: str, retained: str) -> None:
+    folder, params = Path(prepare.path), TofuEvaluateParams(retain_rows=30)
+    smallest = read_tofu_rows(prepare, params)
+    for ours, theirs in (("forget01", subset), ("forget01_perturbed", f"{subset}_perturbed")):
+        (folder / f"{ours}.jsonl").rename(folder / f"{theirs}.jsonl")
+    with pytest.raises(InputError, match=retained):
+        read_tofu_rows(prepare.changed(subset=subset), params)
+    (folder / "retain99.jsonl").rename(folder / f"{retained}.jsonl")
+    assert read_tofu_rows(prepare.changed(subset=subset), params) == smallest
+
+
 def test_unknown_subset_and_chosen_targets_are_errors(prepare: SourceParams) -> None:
     with pytest.raises(InputError, match="'forget50', but TOFU has forget01, forget05, forget10"):
         read_tofu_rows(prepare.changed(subset="forget50"), TofuEvaluateParams())
