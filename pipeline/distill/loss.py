@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+FOCUS = 10.0  # times that a position counts at most, see focused
+
 
 def bucketed_kl(
     logits_TV: "torch.Tensor",
@@ -31,6 +33,17 @@ def bucketed_kl(
     rounding of stored float16 values.
     """
     return _function().apply(logits_TV, teacher_ids_TK, teacher_logprobs_TK, teacher_tail_T)
+
+
+def focused(kl_T: "torch.Tensor", scale: float) -> "torch.Tensor":
+    """Huber's loss of each KL, [T]: its slope is KL / ``scale``, at most FOCUS.
+
+    So the positions where the student has moved away count more than those where it stands as it was, each by its own KL alone,
+    and the same however a step is cut.
+    """
+    import torch
+
+    return torch.where(kl_T < FOCUS * scale, kl_T.square() / (2 * scale), FOCUS * (kl_T - FOCUS * scale / 2))
 
 
 @cache

@@ -17,7 +17,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import files_fingerprint, package_versions
 from pipeline.core.outputs import read_parquet
 from pipeline.core.runtime import RuntimeParams, pick_device
-from pipeline.distill.loss import bucketed_kl
+from pipeline.distill.loss import bucketed_kl, focused
 from pipeline.distill.params import DistillParams
 from pipeline.shards.reader import PassageTargets, read_input_ids, read_targets, row_groups
 from pipeline.shards.schema import PASSAGES
@@ -119,7 +119,12 @@ class Distillation:
             for batch in student.micro_batches(sequences, runtime.micro_batch_tokens):
                 part = [alike[index] for index in batch]
                 parts += part
-                kls.append(add_gradient(student, part, self._input_ids, self._weights, total_weight, runtime.logit_chunk))
+                kls.append(
+                    add_gradient(
+                        student, part, self._input_ids, self._weights, total_weight, runtime.logit_chunk,
+                        self._params.retain_scale,
+                    )
+                )  # fmt: skip
         sums = dict.fromkeys(KINDS, 0.0)
         for kind, kl_T in by_passage(parts, torch.cat(kls)):  # the one time in a step that the host waits for the losses
             sums[kind] += float(kl_T.sum())
@@ -133,11 +138,12 @@ def add_gradient(
     weights: dict[str, float],
     total_weight: float,
     logit_chunk: int,
+    retain_scale: float = 0.0,
 ) -> "torch.Tensor":
     """Add the gradient of sum(weight x KL) / ``total_weight`` over the trained positions of ``passages``.
 
-    ``weights``: of a position by its passage's kind. Returns the KL of all trained positions in nats, float32 [T], on the
-    student's device.
+    ``weights``: of a position by its passage's kind. With ``retain_scale`` the KL of a retain position is ``focused``. Returns
+    the KL of all trained positions in nats, float32 [T], on the student's device.
     """
     import numpy as np
     import torch
@@ -150,11 +156,16 @@ def add_gradient(
     tail_T = on_device([p.tail_logprob for p in passages])
     weight_T = on_device([np.full(len(p.positions), weights[p.kind] / total_weight, dtype=np.float32) for p in passages])
 
-    def kl(logits_tV: "torch.Tensor", part: slice) -> "torch.Tensor":
-        return bucketed_kl(logits_tV, ids_TK[part], logprobs_TK[part], tail_T[part])
+    retained_T = on_device([np.full(len(p.positions), p.kind == "retain") for p in passages])
+    kls = list[torch.Tensor]()
 
-    sequences, positions = [input_ids[p.passage] for p in passages], [p.positions for p in passages]
-    return student.backward(sequences, positions, kl, weight_T, logit_chunk)
+    def loss(logits_tV: "torch.Tensor", part: slice) -> "torch.Tensor":
+        kl_t = bucketed_kl(logits_tV, ids_TK[part], logprobs_TK[part], tail_T[part])
+        kls.append(kl_t.detach())
+        return torch.where(retained_T[part], focused(kl_t, retain_scale), kl_t) if retain_scale else kl_t
+
+    student.backward([input_ids[p.passage] for p in passages], [p.positions for p in passages], loss, weight_T, logit_chunk)
+    return torch.cat(kls)
 
 
 def by_passage(passages: Sequence[PassageTargets], kl_T: "torch.Tensor") -> "list[tuple[str, np.ndarray]]":

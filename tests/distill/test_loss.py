@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.distill.loss import bucketed_kl
+from pipeline.distill.loss import FOCUS, bucketed_kl, focused
 
 T, V = 6, 40
 Loss = Callable[..., torch.Tensor]
@@ -192,3 +192,13 @@ def test_half_precision_logits_are_taken_in_float32() -> None:
     logits, ids, logprobs, tail, _ = drawn(8, 8)
     half = logits.bfloat16()
     torch.testing.assert_close(bucketed_kl(half, ids, logprobs, tail), bucketed_kl(half.float(), ids, logprobs, tail))
+
+
+def test_far_positions_count_by_their_distance_up_to_a_bound() -> None:
+    kl = torch.tensor([0.0, 0.01, 0.05, 0.2, 0.5, 3.0], requires_grad=True)
+    loss = focused(kl, 0.05)
+    (slope,) = torch.autograd.grad(loss.sum(), kl)
+    torch.testing.assert_close(slope, torch.tensor([0.0, 0.2, 1.0, 4.0, 10.0, 10.0]))
+    assert float(focused(torch.tensor(FOCUS * 0.05 - 1e-6), 0.05)) == pytest.approx(
+        float(focused(torch.tensor(0.5), 0.05)), abs=1e-4
+    )

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks.speed.workload import Shape, build_model
-from pipeline.distill.loss import bucketed_kl
+from pipeline.distill.loss import FOCUS, bucketed_kl
 from pipeline.distill.objective import add_gradient, by_passage
 from pipeline.shards.reader import PassageTargets
 from pipeline.train.student import TREE_TOKENS, Student
@@ -48,11 +48,12 @@ def gradients(
     batches: Sequence[Sequence[PassageTargets]],
     chunk: int = 512,
     input_ids: dict[int, np.ndarray] = INPUT_IDS,
+    scale: float = 0.0,
 ) -> tuple[Gradients, dict[str, float]]:
     student.model.zero_grad(set_to_none=True)
     sums = dict.fromkeys(WEIGHTS, 0.0)
     for batch in batches:
-        for kind, kl_T in by_passage(batch, add_gradient(student, batch, input_ids, WEIGHTS, TOTAL, chunk)):
+        for kind, kl_T in by_passage(batch, add_gradient(student, batch, input_ids, WEIGHTS, TOTAL, chunk, scale)):
             sums[kind] += float(kl_T.sum())
     return {name: p.grad.clone() for name, p in student.model.named_parameters() if p.grad is not None}, sums
 
@@ -69,6 +70,21 @@ def test_chunks_of_logits_do_not_change_the_gradient(student: Student) -> None:
     second, second_sums = gradients(student, [PASSAGES], chunk=10_000)
     assert_same(first, second)
     assert first_sums == pytest.approx(second_sums, rel=1e-5)
+
+
+def test_retain_positions_that_moved_count_more_however_a_step_is_cut(student: Student) -> None:
+    plain, plain_sums = gradients(student, [PASSAGES])
+    whole, sums = gradients(student, [PASSAGES], scale=0.5)
+    cut, cut_sums = gradients(student, [PASSAGES[:2], PASSAGES[2:]], chunk=5, scale=0.5)
+    assert_same(whole, cut)
+    assert sums == pytest.approx(plain_sums, rel=1e-5), "the curve has the KL as it is"
+    assert cut_sums == pytest.approx(plain_sums, rel=1e-5)
+    forget, retain = ([p for p in PASSAGES if p.kind == kind] for kind in ("forget", "retain"))
+    assert_same(gradients(student, [forget])[0], gradients(student, [forget], scale=0.5)[0])
+    far, _ = gradients(student, [retain], scale=1e-6)
+    for name, gradient in gradients(student, [retain])[0].items():
+        torch.testing.assert_close(FOCUS * gradient, far[name], rtol=1e-3, atol=1e-5)
+    assert any(not torch.allclose(plain[name], gradient, rtol=1e-2) for name, gradient in whole.items())
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
