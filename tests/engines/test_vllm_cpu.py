@@ -1,7 +1,4 @@
-"""Memory that stays with the process, and norms by vLLM's kernels."""
-
-import subprocess
-import sys
+"""Norms by vLLM's kernels."""
 
 import pytest
 import torch
@@ -9,34 +6,11 @@ from vllm import ir
 from vllm.config.kernel import IrOpPriorityConfig
 from vllm.platforms import current_platform
 
-from pipeline.core.runtime import keep_freed_memory
 from pipeline.engines.vllm_cpu import norms_by_kernel
-from tests.project import ROOT, environment
 
-ARRAYS = """
-import resource, numpy as np
-from pipeline.core.runtime import keep_freed_memory
-{}
-faults = []
-for _ in range(3):
-    np.full(2**24, 1.0)
-    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
-print(faults[2] - faults[1])
-"""
 EPSILON = 1e-5
 
 pytestmark = pytest.mark.skipif(not current_platform.is_cpu(), reason="vLLM is not that for a CPU")
-
-
-def pages_of_another_array(first: str) -> int:
-    """Pages that the kernel hands out for the third of three arrays of 128 MiB, after ``first`` was called."""
-    command = [sys.executable, "-c", ARRAYS.format(first)]
-    return int(subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True).stdout)
-
-
-def test_what_was_freed_is_taken_again_without_asking_the_kernel() -> None:
-    assert pages_of_another_array("") > 2**24 * 8 // 2**21 - 1, "huge pages at the most"
-    assert pages_of_another_array(f"{keep_freed_memory.__name__}()") < 16, "what Python itself may take meanwhile"
 
 
 @pytest.mark.parametrize("shape", [(7, 64), (5, 3, 64), (7, 24)])
