@@ -86,7 +86,6 @@ class Distillation:
 
     def __init__(self, teacher: Path, params: DistillParams) -> None:
         self._teacher, self._params = teacher, params
-        self._weights = {"forget": 1.0, "retain": params.retain_weight}
         self._input_ids = read_input_ids(teacher)
         self._passages = len(passages_of_epoch(teacher, params, 0))
 
@@ -110,7 +109,7 @@ class Distillation:
         import torch
 
         counts = {kind: sum(len(p.positions) for p in step if p.kind == kind) for kind in KINDS}
-        total_weight = sum(self._weights[kind] * count for kind, count in counts.items())
+        total_weight = counts["forget"] + self._params.retain_weight * counts["retain"]
         parts: list[PassageTargets] = []
         kls: list[torch.Tensor] = []
         for kept in sorted({p.ids.shape[1] for p in step}):  # one K, unless forget passages have hard targets
@@ -119,12 +118,7 @@ class Distillation:
             for batch in student.micro_batches(sequences, runtime.micro_batch_tokens):
                 part = [alike[index] for index in batch]
                 parts += part
-                kls.append(
-                    add_gradient(
-                        student, part, self._input_ids, self._weights, total_weight, runtime.logit_chunk,
-                        self._params.retain_scale,
-                    )
-                )  # fmt: skip
+                kls.append(add_gradient(student, part, self._input_ids, self._params, total_weight, runtime.logit_chunk))
         sums = dict.fromkeys(KINDS, 0.0)
         for kind, kl_T in by_passage(parts, torch.cat(kls)):  # the one time in a step that the host waits for the losses
             sums[kind] += float(kl_T.sum())
@@ -135,15 +129,14 @@ def add_gradient(
     student: Student,
     passages: Sequence[PassageTargets],
     input_ids: "dict[int, np.ndarray]",
-    weights: dict[str, float],
+    params: DistillParams,
     total_weight: float,
     logit_chunk: int,
-    retain_scale: float = 0.0,
 ) -> "torch.Tensor":
     """Add the gradient of sum(weight x KL) / ``total_weight`` over the trained positions of ``passages``.
 
-    ``weights``: of a position by its passage's kind. With ``retain_scale`` the KL of a retain position is ``focused``. Returns
-    the KL of all trained positions in nats, float32 [T], on the student's device.
+    A forget position has the weight 1, a retain position ``params.retain_weight``, and its KL is ``focused`` where
+    ``params.retain_scale`` is not 0. Returns the KL of all trained positions in nats, float32 [T], on the student's device.
     """
     import numpy as np
     import torch
@@ -154,15 +147,14 @@ def add_gradient(
     ids_TK = on_device([p.ids for p in passages]).long()
     logprobs_TK = on_device([p.logprobs for p in passages])
     tail_T = on_device([p.tail_logprob for p in passages])
-    weight_T = on_device([np.full(len(p.positions), weights[p.kind] / total_weight, dtype=np.float32) for p in passages])
-
     retained_T = on_device([np.full(len(p.positions), p.kind == "retain") for p in passages])
+    weight_T = torch.where(retained_T, params.retain_weight / total_weight, 1 / total_weight)
     kls = list[torch.Tensor]()
 
     def loss(logits_tV: "torch.Tensor", part: slice) -> "torch.Tensor":
         kl_t = bucketed_kl(logits_tV, ids_TK[part], logprobs_TK[part], tail_T[part])
         kls.append(kl_t.detach())
-        return torch.where(retained_T[part], focused(kl_t, retain_scale), kl_t) if retain_scale else kl_t
+        return torch.where(retained_T[part], focused(kl_t, scale), kl_t) if (scale := params.retain_scale) else kl_t
 
     student.backward([input_ids[p.passage] for p in passages], [p.positions for p in passages], loss, weight_T, logit_chunk)
     return torch.cat(kls)

@@ -17,6 +17,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.progress import progress_bar
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.distill.objective import add_gradient
+from pipeline.distill.params import DistillParams
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.fidelity import compare
 from pipeline.fidelity.sample import SEED, Names, open_sample
@@ -88,9 +89,7 @@ def measure(
 
         def learn(targets: PassageTargets) -> None:
             """Add what a passage contributes to the gradient of the mean KL over all positions of the sample."""
-            add_gradient(
-                student, [targets], sample.input_ids, {"forget": 1.0}, total_weight=sample.positions, logit_chunk=chunk
-            )
+            add_gradient(student, [targets], sample.input_ids, DistillParams(), sample.positions, chunk)
             bar.update(len(sample.input_ids[targets.passage]))
 
         for number, rendered in sample.rendered.items():

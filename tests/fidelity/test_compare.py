@@ -8,6 +8,7 @@ import torch
 
 from pipeline.distill.loss import bucketed_kl
 from pipeline.distill.objective import add_gradient
+from pipeline.distill.params import DistillParams
 from pipeline.fidelity.compare import (
     agreement,
     agreement_summary,
@@ -124,7 +125,7 @@ def test_dense_gradient_is_that_of_the_plain_kl(student: Student) -> None:
     teachers = [random_dense(student, seed) for seed in range(2)]
     for number, teacher in enumerate(teachers):
         whole = whole_vocabulary(number, POSITIONS, teacher)
-        add_gradient(student, [whole], {number: IDS}, {"forget": 1.0}, total_weight=2 * len(POSITIONS), logit_chunk=2)
+        add_gradient(student, [whole], {number: IDS}, DistillParams(), 2 * len(POSITIONS), logit_chunk=2)
     ours = take_gradient(student)
     assert all(weight.grad is None for weight in student.model.parameters())
     logprobs = student.model(torch.from_numpy(IDS.astype(np.int64))[None]).logits[0, POSITIONS].log_softmax(-1)

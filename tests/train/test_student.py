@@ -10,6 +10,7 @@ import torch
 from benchmarks.speed.workload import Shape, build_model
 from pipeline.distill.loss import FOCUS, bucketed_kl
 from pipeline.distill.objective import add_gradient, by_passage
+from pipeline.distill.params import DistillParams
 from pipeline.shards.reader import PassageTargets
 from pipeline.train.student import TREE_TOKENS, Student
 
@@ -51,9 +52,10 @@ def gradients(
     scale: float = 0.0,
 ) -> tuple[Gradients, dict[str, float]]:
     student.model.zero_grad(set_to_none=True)
+    params = DistillParams(retain_weight=WEIGHTS["retain"], retain_scale=scale)
     sums = dict.fromkeys(WEIGHTS, 0.0)
     for batch in batches:
-        for kind, kl_T in by_passage(batch, add_gradient(student, batch, input_ids, WEIGHTS, TOTAL, chunk, scale)):
+        for kind, kl_T in by_passage(batch, add_gradient(student, batch, input_ids, params, TOTAL, chunk)):
             sums[kind] += float(kl_T.sum())
     return {name: p.grad.clone() for name, p in student.model.named_parameters() if p.grad is not None}, sums
 
