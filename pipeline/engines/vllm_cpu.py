@@ -1,6 +1,6 @@
 """What vLLM leaves to be had on a CPU: its own kernels for the norms.
 
-vLLM has kernels of the norms for CPUs as well as for GPUs, and calls them on GPUs alone. What both are worth: docs/scale.md.
+vLLM has kernels of the norms for CPUs as well as for GPUs, and calls them on GPUs alone. What they are worth: docs/scale.md.
 """
 
 from typing import Any

@@ -9,9 +9,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from benchmarks.criteria.distance import check_unseen, teacher_kl
 from benchmarks.criteria.held_out import held_out_passages
-from benchmarks.criteria.run import base_losses, check_unseen, teacher_kl
+from benchmarks.criteria.run import base_losses
 from benchmarks.methods.unlearn import write_prompted
+from benchmarks.suite.params import BenchmarkFolders
 from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.shards.reader import read_manifest, read_targets, shard_paths
@@ -55,9 +57,10 @@ NAMES = {
         for name in ("Tobias Renwick", "Edwin Calloway", "Maud Ferris")
     ]
 }
+NO_PARAPHRASE = {"paraphrased_question": None, "paraphrased_answer": None}
 QUESTIONS = [
-    {"split": "forget", "target": TARGET, "question": "Where was Orla Brennick born?", "answer": "in Skell"},
-    {"split": "general_retain", "target": None, "question": "What falls from clouds?", "answer": "rain"},
+    {"split": "forget", "target": TARGET, "question": "Where was Orla Brennick born?", "answer": "in Skell", **NO_PARAPHRASE},
+    {"split": "general_retain", "target": None, "question": "What falls from clouds?", "answer": "rain", **NO_PARAPHRASE},
 ]
 SENTENCES = [
     Passage(TARGET, "held_out", held_out_passages(QUESTIONS, [], NAMES)[0].segments, document=0),
@@ -92,6 +95,15 @@ def test_question_that_a_chat_trains_on_is_not_held_out() -> None:
     ]
 
 
+def test_other_words_of_a_trained_question_are_held_out_where_they_name_the_target() -> None:
+    said = QUESTIONS[0] | {"paraphrased_question": "And her place of birth?", "paraphrased_answer": "Skell is Orla Brennick's."}
+    trained = chat_passage(TARGET, "forget", "Where was Orla Brennick born?", "in Skell", (TARGET,))
+    (passage,) = held_out_passages([said], [trained], NAMES)
+    assert (text_of(passage.question), text_of(passage.segments)) == (said["paraphrased_question"], said["paraphrased_answer"])
+    assert any(segment.mention for segment in passage.segments)
+    assert not held_out_passages([said | {"paraphrased_answer": "It is in Skell."}], [trained], NAMES)
+
+
 def test_kl_is_that_of_the_whole_vocabulary(tiny_model: Path, shards: Path) -> None:
     import pyarrow.parquet as pq
     import torch
@@ -122,11 +134,15 @@ def test_another_model_is_another_distance_and_a_prompted_one_is_read_after_its_
     assert teacher_kl(prompted, shards, RUNTIME) != pytest.approx(base, rel=1e-3)
 
 
-def test_names_that_a_method_was_taught_with_are_no_unseen_ones(shards: Path, tmp_path: Path) -> None:
-    manifest = read_manifest(shards)
-    check_unseen(manifest, shards, tmp_path / "a method that reads no shards")
-    other = Path(shutil.copytree(shards, tmp_path / "taught"))
-    (other / "manifest.json").write_text(json.dumps(manifest | {"counterfactual_names": {TARGET: ["Nobody Else"]}}), "utf-8")
-    check_unseen(manifest, shards, other)
+def test_names_that_a_method_was_taught_with_are_no_unseen_ones(tiny_model: Path, shards: Path, tmp_path: Path) -> None:
+    folders = BenchmarkFolders(tmp_path)
+    shutil.copytree(tiny_model, folders.base)
+    shutil.copytree(shards, folders.held_out)
+    check_unseen(folders, "npo")  # which reads no shards
+    other = Path(shutil.copytree(shards, folders.teacher("whp")))
+    names = {"counterfactual_names": {TARGET: ["Nobody Else"]}}
+    (other / "manifest.json").write_text(json.dumps(read_manifest(shards) | names), "utf-8")
+    check_unseen(folders, "whp")
+    shutil.copytree(shards, folders.teacher("teacher_student"))
     with pytest.raises(InputError, match=r"is read under '.+' for '.+', as .+ is, which a method learns from"):
-        check_unseen(manifest, other, shards)
+        check_unseen(folders, "teacher_student")

@@ -38,6 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
     params = {
         "prepare": {"source": "tofu", "subset": "forget01", "path": "rows", "questions_per_split": 4},
         "elicit": {"templates": 0},
+        "held_out": {"engine": "transformers", "names": 2, "top_k": 16},
         "finetune": {"learning_rate": 3e-3, "epochs": 2},
         "tofu": {"engine": "transformers", "max_new_tokens": 4, "retain_rows": 8, "rows_per_set": 4},
         "methods": METHODS,
@@ -50,6 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
         succeed("benchmarks.stages.elicit", "tofu")
         for part in ("base", "retain_only"):
             succeed("benchmarks.stages.finetune", "tofu", part)
+        succeed("benchmarks.stages.held_out", "tofu")
         succeed("benchmarks.stages.teacher", "tofu", "teacher_student")
         succeed("benchmarks.stages.tofu", "tofu", "retain_only")
         succeed("benchmarks.stages.tofu", "tofu", "base")
@@ -76,6 +78,13 @@ def test_table_has_the_references_the_methods_and_the_scatter(table: dict[str, A
     for method in METHODS:
         assert 0 <= table["values"][method]["tofu.forget_quality"]["mean"] <= 1
         assert table["values"][method]["tofu.model_utility"] is not None
+
+
+def test_distance_from_the_counterfactual_teacher_is_told_of_the_gold_standard_too(table: dict[str, Any]) -> None:
+    gaps = {method: table["values"][method]["gap.interventional"]["mean"] for method in table["methods"]}
+    assert gaps["base"] == 1
+    assert gaps["retain_only"] not in (0, 1)
+    assert gaps["teacher_student"] < 1
 
 
 def test_gold_standard_has_no_forget_quality_and_says_why(table: dict[str, Any], finished: Path) -> None:

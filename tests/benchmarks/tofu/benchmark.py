@@ -19,7 +19,7 @@ def asked(author: str, number: int) -> dict[str, Any]:
         **row(author, number),
         "paraphrased_answer": f"It is about the tides, book {number}.",
         "perturbed_answer": wrong,
-        "paraphrased_question": f"Book {number}?",
+        "paraphrased_question": f"Book {number} of {author}?",
     }
 
 
