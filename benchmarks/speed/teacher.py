@@ -37,7 +37,7 @@ SMALL = replace(SMOLLM2_135M, width=64, inner=128, layers=2, heads=1, kv_heads=1
 SMALL_BATCH = 4096  # tokens, so that the documents once are several batches
 
 
-def teacher_figures(sentences: int = 4, rounds: int = 3) -> list[Figure]:
+def teacher_figures(sentences: int = 8, rounds: int = 3) -> list[Figure]:
     """On the first ``sentences`` of each target of the project, with models/base; times are medians over ``rounds``."""
     for folder in (BASE_MODEL, PREPARED):
         check_folder(folder)

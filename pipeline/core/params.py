@@ -1,7 +1,7 @@
 """Parameters: each section of a YAML file is a frozen pydantic model, in the room that uses it.
 
-Read with a YAML 1.2 reader, since DVC writes ``3e-06``, which a YAML 1.1 reader takes for a string. Every section but
-``runtime`` is tracked by its DVC stage, so a key belongs there exactly when it changes the result.
+Read with a YAML 1.2 reader, since DVC writes ``3e-06``, which a YAML 1.1 reader takes for a string. Every section is
+tracked by its DVC stage, of ``runtime`` the device alone, so a key belongs there exactly when it changes the result.
 """
 
 from collections.abc import Mapping

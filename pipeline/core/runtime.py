@@ -1,4 +1,4 @@
-"""Section ``runtime``: where and how big the work is; it changes speed and memory, not the result, so no stage tracks it."""
+"""Section ``runtime``: where and how big the work is. But for ``device`` it changes no result, and no stage tracks it."""
 
 import ctypes
 from typing import Literal

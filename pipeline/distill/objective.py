@@ -1,4 +1,4 @@
-"""Distillation as an objective: the mean KL from the teacher over all trained positions of a step, retain ones weighted.
+"""Distillation as an objective: the mean KL from the teacher over a step's trained positions, weighted where they are retained.
 
 The shards are streamed: each epoch visits their row groups in a seeded random order and holds ``shuffle_row_groups`` in memory;
 passages are drawn from these at random. Memory is that of the held groups, whatever the number of shards, and the same seed
