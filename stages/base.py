@@ -7,6 +7,7 @@ import click
 
 from pipeline.core.hold import hold
 from pipeline.core.outputs import BASE_MODEL
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -31,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,6 +8,7 @@ import click
 
 from pipeline.core.hold import hold
 from pipeline.core.outputs import EVALUATION
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -66,4 +67,4 @@ def main(model: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -10,6 +10,7 @@ import click
 
 from pipeline.core.hold import hold
 from pipeline.core.outputs import EVALUATION
+from pipeline.core.process import run
 
 
 def _top_ks(_context: click.Context, _option: click.Parameter, value: str) -> list[int]:
@@ -58,4 +59,4 @@ def main(passages: int, top_ks: list[int], target: str | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -5,6 +5,8 @@ python -m stages.inspect 0
 
 import click
 
+from pipeline.core.process import run
+
 
 @click.command(help=__doc__)
 @click.argument("passage", type=click.IntRange(min=0))
@@ -20,4 +22,4 @@ def main(passage: int, top: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -7,6 +7,8 @@ from importlib import import_module
 
 import click
 
+from pipeline.core.process import run
+
 SECTIONS = {  # of the help
     "The stages, in the order of the run": ("base", "prepare", "elicit", "teacher", "distill", "evaluate"),
     "To know the cost before": ("plan",),
@@ -49,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.core.process import run
 from pipeline.plan.rates import CARDS, card_rates, measured_rates
 
 
@@ -54,4 +55,4 @@ def main(people: int | None, config: Path | None, card: str | None, cards: int) 
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.core.process import run
+
 
 @click.command(help=__doc__)
 @click.option(
@@ -33,4 +35,4 @@ def main(output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

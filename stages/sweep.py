@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.core.process import run
+
 
 @click.command(help=__doc__)
 @click.argument("parameter")
@@ -28,4 +30,4 @@ def main(parameter: str, prefix: str, output: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.core.process import run
+
 
 @click.command(help=__doc__)
 @click.argument("params", required=False, type=click.Path(path_type=Path))
@@ -35,4 +37,4 @@ def main(params: Path | None, show: bool) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

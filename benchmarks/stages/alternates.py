@@ -6,6 +6,7 @@ python -m benchmarks.stages.alternates project altpo
 import click
 
 from benchmarks.stages import BENCHMARK, METHOD, Benchmark
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -32,4 +33,4 @@ def main(benchmark: Benchmark, method: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

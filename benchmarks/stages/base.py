@@ -6,6 +6,7 @@ python -m benchmarks.stages.base project
 import click
 
 from benchmarks.stages import BENCHMARK, Benchmark
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -24,4 +25,4 @@ def main(benchmark: Benchmark) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

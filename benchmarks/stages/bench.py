@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import click
 
+from pipeline.core.process import run
+
 PARTS = ("teacher", "distill", "choices")
 
 
@@ -41,4 +43,4 @@ def main(parts: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

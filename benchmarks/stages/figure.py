@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.core.process import run
+
 
 @click.command(help=__doc__)
 @click.option("--table", default="docs/measured/people/table.json", show_default=True, type=click.Path(path_type=Path))
@@ -23,4 +25,4 @@ def main(table: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -6,6 +6,7 @@ python -m benchmarks.stages.finetune tofu base
 import click
 
 from benchmarks.stages import BENCHMARK, SEED, Benchmark
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -34,4 +35,4 @@ def main(benchmark: Benchmark, part: str, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.core.process import run
+
 
 @click.command(help=__doc__)
 @click.option("--tiny", is_flag=True, help="A model of some thousand weights, to see that all of it runs; on a CPU too.")
@@ -21,4 +23,4 @@ def main(tiny: bool, limit: float, folder: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -13,6 +13,7 @@ import time
 import click
 
 from benchmarks.stages import BENCHMARK, Benchmark, seeds
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -40,4 +41,4 @@ def main(benchmark: Benchmark, jobs: int, seeds: list[int] | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

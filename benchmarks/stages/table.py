@@ -7,6 +7,7 @@ python -m benchmarks.stages.table project --beside teacher_student   # and each 
 import click
 
 from benchmarks.stages import BENCHMARK, Benchmark, seeds
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -32,4 +33,4 @@ def main(benchmark: Benchmark, seeds: list[int] | None, beside: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -6,6 +6,7 @@ python -m benchmarks.stages.teacher project whp
 import click
 
 from benchmarks.stages import BENCHMARK, METHOD, Benchmark
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -44,4 +45,4 @@ def main(benchmark: Benchmark, method: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,6 +9,7 @@ Forget quality and privleak compare with the rows of retain_only, which is measu
 import click
 
 from benchmarks.stages import BENCHMARK, METHOD, SEED, Benchmark
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -52,4 +53,4 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,6 +8,7 @@ What is measured goes to benchmarks/results/NAME/tuning.csv, setting by setting;
 import click
 
 from benchmarks.stages import BENCHMARK, SEED, Benchmark
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -33,4 +34,4 @@ def main(benchmark: Benchmark, methods: tuple[str, ...], seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -6,6 +6,7 @@ python -m benchmarks.stages.unlearn project npo --seed 0
 import click
 
 from benchmarks.stages import BENCHMARK, METHOD, SEED, Benchmark
+from pipeline.core.process import run
 
 
 @click.command(help=__doc__)
@@ -38,4 +39,4 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 from pipeline.core.errors import InputError, first_line
 from pipeline.core.files import check_room, file_sha256, is_folder, room_on_disk, work_folder, write_json
@@ -77,18 +79,22 @@ def fetch_gguf(cache: Path) -> Path:
     return path
 
 
-def dequantize(gguf: Path, folder: Path) -> None:
-    """Write the GGUF as an ordinary float32 model folder (safetensors, config, tokenizer, generation config).
+def dequantize(path: Path, folder: Path) -> None:
+    """Write the GGUF in ``path`` as an ordinary float32 model folder (safetensors, config, tokenizer, generation config).
 
-    A fresh model takes the weights, since one that was loaded from a GGUF refuses to be saved. The tokenizer's class is named,
-    since AutoTokenizer reads the whole file once more to find it.
+    A fresh model takes the weights, since one that was loaded from a GGUF refuses to be saved. transformers parses the file for
+    the config, the weights and the tokenizer each, and makes a table of names for every module; here each is made once.
     """
+    import gguf
     import torch
     from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
     quiet_libraries()
-    source, name = str(gguf.parent), gguf.name
-    quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
+    source, name = str(path.parent), path.name
+    reader, names = cache(gguf.GGUFReader), cache(gguf.get_tensor_name_map)
+    with patch.object(gguf, "GGUFReader", reader), patch.object(gguf, "get_tensor_name_map", names):
+        quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(source, gguf_file=name)
     settings = quantized.config.to_dict()
     settings.pop("quantization_config", None)
     with torch.device("meta"):  # no weights are drawn, to be thrown away
@@ -97,7 +103,7 @@ def dequantize(gguf: Path, folder: Path) -> None:
     model.tie_weights()
     model.generation_config = quantized.generation_config
     model.save_pretrained(folder)
-    PreTrainedTokenizerFast.from_pretrained(source, gguf_file=name).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def _download(params: ModelParams) -> Path:
