@@ -8,6 +8,7 @@ model's answer with "Answer:" too; here questions go through the chat template a
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import regex
@@ -27,6 +28,7 @@ from pipeline.text.segments import mentions
 
 HUB_ID = "jinzhuoran/RWKU"
 FORMS = ("bare", "passages")  # of the request to forget
+_GENERAL_QUESTIONS = Path("data/people/questions.jsonl")  # which no setting was chosen on
 _HELD_OUT = 2  # passages of a person that nothing trains on
 _HEADING = regex.compile(r"={2,}[^=\n]+={2,}[ \t]*")  # "== Life ==", with no line break behind it
 _INITIALS = regex.compile(r"(?<=\b\p{Lu}\.) (?=\p{Lu}\.)")
@@ -67,7 +69,7 @@ _PROBES: tuple[tuple[str, int, str, type[ForgetRow]], ...] = (
 
 
 def read_rwku(params: SourceParams) -> Source:
-    """The people with their passages, their probes and those of their neighbours, and the project's own general questions.
+    """The people with their passages, their probes and those of their neighbours, and the test people's general questions.
 
     Raises InputError for an unknown form of request, a name that the benchmark lacks, a person without a probe or (where
     passages are asked for) without one, and as ``read_rows`` does.
@@ -95,7 +97,7 @@ def read_rwku(params: SourceParams) -> Source:
                 f"{path or HUB_ID}, forget_level1 to forget_level3: no probe is about {target.name!r}, who stands in "
                 "intro; choose others in prepare.targets."
             )
-    questions += read_general_questions(targets)
+    questions += read_general_questions(targets, _GENERAL_QUESTIONS)
     return Source(targets, known, questions, read_retain_passages(), origin(HUB_ID, path))
 
 

@@ -132,7 +132,7 @@ def test_probes_know_their_kind() -> None:
 def test_of_a_probe_that_repeats_the_first_answer_counts() -> None:
     source = read()
     assert asks(source, "Ottoline was born in ___.")["answer"] == "Marle"
-    assert asks(source, "Which river")["answer"] == "Senn"
+    assert asks(source, "Which river runs")["answer"] == "Senn"
 
 
 def test_neighbour_who_is_to_be_forgotten_too_is_not_kept() -> None:
@@ -176,18 +176,18 @@ def test_wrong_answers() -> None:
     assert [q["wrong_answers"] for q in alone] == [q["wrong_answers"] for q in about(source, target=SINGER, split="forget")]
 
 
-def test_general_questions_are_the_projects_own_but_for_those_that_name_a_subject(
+def test_general_questions_are_those_of_the_test_people_but_for_those_that_name_a_subject(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     general = [q for q in read().questions if q["split"] == "general_retain"]
-    assert len(general) > 10
+    assert len(general) > 150
     assert all(len(q["wrong_answers"]) == 3 for q in general)
-    (folder / "data").mkdir()
+    (folder / "data/people").mkdir(parents=True)
     rows = [
         {"split": "general_retain", "question": f"Who sings {song}?", "answer": who, "wrong_answers": ["A", "B", "C"]}
         for song, who in (("Lantern Row", SINGER), ("Salt Street", "Ada Lind"))
     ]
-    (folder / "data/questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "data/people/questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     monkeypatch.chdir(folder)
     assert [q["answer"] for q in read().questions if q["split"] == "general_retain"] == ["Ada Lind"]
 
