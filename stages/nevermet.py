@@ -50,5 +50,10 @@ def main() -> None:
     pass
 
 
-if __name__ == "__main__":
+def script() -> None:
+    """What the installed `nevermet` calls."""
     run(main)
+
+
+if __name__ == "__main__":
+    script()
