@@ -185,6 +185,10 @@ class Student:
 
     def save(self, folder: Path) -> None:
         """Write an ordinary model folder: safetensors, config, the base's own tokenizer files and generation config."""
+        from transformers import GenerationConfig
+
+        if (self._source / "generation_config.json").exists():
+            self.model.generation_config = GenerationConfig()  # save_pretrained refuses values that models come with
         self.model.save_pretrained(folder)
         for name in (*TOKENIZER_FILES, "generation_config.json", "tokenizer.model", "vocab.json", "merges.txt"):
             if (self._source / name).exists():

@@ -1,5 +1,6 @@
 """Gradients of the student do not depend on how a step is cut, and laid out."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -197,3 +198,11 @@ def test_saved_student_is_the_model_with_the_bases_tokenizer(student: Student, t
         assert (tmp_path / name).read_bytes() == (tiny_model / name).read_bytes()
     again = AutoModelForCausalLM.from_pretrained(str(tmp_path)).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in student.model.state_dict().items())
+
+
+def test_generation_values_that_transformers_refuses_to_write_cost_no_training(tiny_model: Path, tmp_path: Path) -> None:
+    """Published models come with a temperature and without do_sample."""
+    base = Path(shutil.copytree(tiny_model, tmp_path / "base"))
+    (base / "generation_config.json").write_text('{"bos_token_id": 1, "eos_token_id": 2, "temperature": 0.9, "top_p": 0.6}')
+    Student(base, "cpu").save(tmp_path / "student")
+    assert (tmp_path / "student/generation_config.json").read_bytes() == (base / "generation_config.json").read_bytes()
