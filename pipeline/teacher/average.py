@@ -43,10 +43,12 @@ def teach(rendered: RenderedPassage, hidden: Sequence["torch.Tensor"], head: Hea
     hard = params.targets == "hard" and rendered.passage.kind == "forget"
     parts = []
     for dense in dense_teacher(rendered, hidden, head, params):
-        chosen_TM = kept_tokens(rendered, hidden, head, params, dense.positions)
-        ids, logprobs, tail = cut(dense.probs_TV, chosen_TM, params.top_k)
         if hard:
-            ids, logprobs, tail = ids[:, :1], np.zeros((len(ids), 1)), np.full(len(ids), np.log(SMALLEST))
+            ids = dense.probs_TV.argmax(-1, keepdim=True).int().cpu().numpy()
+            logprobs, tail = np.zeros((len(ids), 1)), np.full(len(ids), np.log(SMALLEST))
+        else:
+            chosen_TM = kept_tokens(rendered, hidden, head, params, dense.positions)
+            ids, logprobs, tail = cut(dense.probs_TV, chosen_TM, params.top_k)
         parts.append((dense.positions, ids, logprobs, tail, dense.entropy, dense.disagreement, dense.swapped_mass))
     return TaughtPassage(*map(np.concatenate, zip(*parts, strict=True)))
 

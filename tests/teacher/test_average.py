@@ -307,6 +307,16 @@ def test_hard_targets_are_the_most_probable_token_alone() -> None:
         np.testing.assert_allclose(getattr(hard, key), getattr(soft, key), atol=1e-6)
 
 
+def test_hard_targets_are_the_same_however_few_tokens_stay() -> None:
+    """Of one that stays, the text's own next token would be it."""
+    few = TeacherParams(names=3, top_k=1, base_top_k=0, targets="hard")
+    own = rendered(DOCUMENT, few)
+    alone = teach(own, random_hidden(own, D, seed=7), HEADS["plain"], few)
+    np.testing.assert_array_equal(
+        alone.ids, teach(own, random_hidden(own, D, seed=7), HEADS["plain"], few.changed(top_k=6)).ids
+    )
+
+
 def test_retain_passages_are_never_hardened() -> None:
     soft, hard = taught("soft", RETAIN), taught("hard", RETAIN)
     for field in fields(TaughtPassage):
