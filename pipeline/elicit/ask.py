@@ -30,7 +30,7 @@ from pipeline.elicit.questions import (
 from pipeline.engines.open import open_engine
 from pipeline.prepare.passages import names_in
 from pipeline.prepare.tables import TargetFacts
-from pipeline.text.chat import question_prefix
+from pipeline.text.chat import answer_text, question_prefix
 from pipeline.text.passages import Passage, chat_passage
 from pipeline.text.segments import mentions
 from pipeline.text.tokenizer import load_tokenizer, tokenize
@@ -108,7 +108,7 @@ class _Asker:
         rows = []
         for question, answers_ids in zip(questions, sampled, strict=True):
             for ids in answers_ids:
-                answer = whole_sentences(str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip())
+                answer = whole_sentences(answer_text(self.tokenizer, ids))
                 judged = verdict(answer, question.names, refusals, seen[question.text])
                 if judged == KEPT and mentions(answer, forms):
                     judged = "mentions a target"

@@ -1,5 +1,6 @@
 """The base model is asked, and its answers become chat passages."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,18 @@ def test_answers_are_judged(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -
     ]
     retained = ("retain", "It was in Skell that Orla lived.", "mentions a target")
     assert [(r["kind"], r["answer"], r["verdict"]) for r in found] == [*one_question, *one_question, retained, retained]
+
+
+def test_question_that_a_model_without_a_template_goes_on_to_ask_is_no_part_of_its_answer(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says of somebody else would be taught as said of the target."""
+    from pipeline.text.tokenizer import load_tokenizer
+
+    plain = Path(shutil.copytree(tiny_model, tmp_path / "plain"))
+    (plain / "chat_template.jinja").unlink()
+    said = "In Skell Orla was born.\n\nQuestion: Where was Ada Lind born?\nAnswer: Ada Lind was born in Hallin."
+    ids = load_tokenizer(plain)(said, add_special_tokens=False)["input_ids"]
+    monkeypatch.setattr("pipeline.elicit.ask.open_engine", lambda *_, **__: Saying([ids]))
+    found = elicit(plain, [BRENNICK], (), TEMPLATES, NEAR_TEMPLATES, [], PARAMS.changed(templates=1, answers=1), RUNTIME)
+    assert found[0]["answer"] == "In Skell Orla was born."
