@@ -33,12 +33,12 @@ def main() -> None:
         student = open_student(BASE_MODEL, params.precision, runtime, "distill.precision")
     check_room(STUDENT, student.bytes)
     checkpoints = Checkpoints(determined_by(manifest, params, runtime), runtime.checkpoint_steps)
-    curve = train(student, Distillation(TEACHER, params), params, runtime, params.seed, checkpoints)
-    with published_folder(STUDENT) as folder:
-        student.save(folder)
-        write_card(folder, training_facts(folder, BASE_MODEL, read_section(ModelParams, "model"), params, manifest, curve))
-    write_curve(curve, CURVE_FILE)
-    checkpoints.remove()
+    with checkpoints.held():
+        curve = train(student, Distillation(TEACHER, params), params, runtime, params.seed, checkpoints)
+        with published_folder(STUDENT) as folder:
+            student.save(folder)
+            write_card(folder, training_facts(folder, BASE_MODEL, read_section(ModelParams, "model"), params, manifest, curve))
+        write_curve(curve, CURVE_FILE)
     last = params.epochs - 1
     first_kl, last_kl = epoch_mean(curve, 0, "forget_kl"), epoch_mean(curve, last, "forget_kl")
     click.echo(f"{STUDENT}: {len(curve)} steps over {params.epochs} epochs")

@@ -52,14 +52,14 @@ def hold(*outputs: Path) -> Iterator[None]:
     check_writable(work_folder() / "locks")
     with ExitStack() as locks, _signals_told(outputs):
         for output in outputs:
-            locks.enter_context(_locked(output))
+            locks.enter_context(locked(output))
             recover(output)
         yield
 
 
 @contextmanager
-def _locked(output: Path) -> Iterator[None]:
-    """Keep other runs from ``output``: the system frees the lock of a process that dies."""
+def locked(output: Path) -> Iterator[None]:
+    """Keep other runs from ``output``; the system frees the lock of a process that dies. Raises InputError when one has it."""
     from filelock import FileLock, Timeout
 
     place = hashlib.sha256(str(output.absolute()).encode()).hexdigest()[:8]

@@ -44,8 +44,8 @@ def build_shards(
     """Write the teacher folder (shards, passages.parquet, manifest.json) to ``output`` and return the manifest.
 
     ``passages`` is gone through more than once. A crash loses the batch in progress; the next call with the same inputs goes on
-    after the last finished one. Raises InputError as ``survey`` does, for a K above the size of the vocabulary, and for a disk
-    that is too full.
+    after the last finished one. Raises InputError as ``survey`` does, for a K above the size of the vocabulary, for a disk
+    that is too full, and while another run makes the same shards.
     """
     tokenizer = load_tokenizer(model)
     renderer = Renderer(tokenizer, params, names)
@@ -57,31 +57,30 @@ def build_shards(
         )
     facts = teacher_facts(model, params, names)
     work = Work(run_fingerprint(facts, params, runtime, names, found.fingerprint))
-    # Parts and the shards made of them stand side by side at the end.
-    check_room(output, 2 * shard_bytes(found.tokens, params.kept) - work.size())
-    prefill: Prefill | None = None
-    # One thread beside the engine's: a tokenizer is not for two at a time.
-    with progress_bar(found.passages, "passage", "teacher") as bar, ThreadPoolExecutor(1) as worker:
-        batches = Batches(in_order(passages, params, tokenizer), renderer, work, bar.update)
-        rendering, writing = worker.submit(batches.take), None
-        while batch := rendering.result():
-            rendering = worker.submit(batches.take)
-            prefill = prefill or open_prefill(params.engine, model, runtime, longest=found.longest)
-            taught = teach_batch(batch, prefill, head, params)
+    with work.held():
+        # Parts and the shards made of them stand side by side at the end.
+        check_room(output, 2 * shard_bytes(found.tokens, params.kept) - work.size())
+        prefill: Prefill | None = None
+        # One thread beside the engine's: a tokenizer is not for two at a time.
+        with progress_bar(found.passages, "passage", "teacher") as bar, ThreadPoolExecutor(1) as worker:
+            batches = Batches(in_order(passages, params, tokenizer), renderer, work, bar.update)
+            rendering, writing = worker.submit(batches.take), None
+            while batch := rendering.result():
+                rendering = worker.submit(batches.take)
+                prefill = prefill or open_prefill(params.engine, model, runtime, longest=found.longest)
+                taught = teach_batch(batch, prefill, head, params)
+                if writing:
+                    writing.result()
+                writing = worker.submit(write_part, work, batch, taught, tokenizer)
+                bar.update(len(taught))
             if writing:
                 writing.result()
-            writing = worker.submit(write_part, work, batch, taught, tokenizer)
-            bar.update(len(taught))
-        if writing:
-            writing.result()
 
-    with published_folder(output) as folder:
-        write_shards(folder, work.tables(batches.parts, "rows"), facts, params.shard_megabytes * 2**20)
-        write_row_groups(folder / PASSAGES, work.tables(batches.parts, "passages"), PASSAGES_SCHEMA)
-        sums = (work.sums(part) or {} for part in range(batches.parts))
-        size = sum(path.stat().st_size for path in folder.glob("*.parquet"))
-        manifest = seal(folder, {**facts, **summary(sums, size)})
-    work.remove()
+        with published_folder(output) as folder:
+            write_shards(folder, work.tables(batches.parts, "rows"), facts, params.shard_megabytes * 2**20)
+            write_row_groups(folder / PASSAGES, work.tables(batches.parts, "passages"), PASSAGES_SCHEMA)
+            size = sum(path.stat().st_size for path in folder.glob("*.parquet"))
+            manifest = seal(folder, {**facts, **summary(work.all_sums(batches.parts), size)})
     return manifest
 
 

@@ -1,18 +1,21 @@
 """The teacher's work folder: finished parts survive a crash, and count as finished by their hash.
 
 It lies outside DVC's outputs and is named by the fingerprint of all that determines the shards, so a run takes up only what it
-would have written itself. A part holds the passages of one batch of the engine.
+would have written itself. Of two that write the same, in copies of the project too, only one may. A part holds the passages of
+one batch of the engine.
 """
 
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.core.errors import InputError
 from pipeline.core.files import (
     file_sha256,
     files_fingerprint,
@@ -22,6 +25,7 @@ from pipeline.core.files import (
     work_folder,
     write_json,
 )
+from pipeline.core.hold import locked
 from pipeline.core.outputs import read_parquet
 from pipeline.core.runtime import RuntimeParams, pick_device
 from pipeline.teacher.params import TeacherParams
@@ -83,6 +87,20 @@ class Work:
         for index in range(count):
             yield read_parquet(self.path(index, table))
 
-    def remove(self) -> None:
-        """Drop the folder, once its shards are published."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def all_sums(self, count: int) -> Iterator[dict[str, float]]:
+        """The sums of the first ``count`` parts. Raises InputError where one is no longer as it was written."""
+        for index in range(count):
+            if (sums := self.sums(index)) is None:
+                raise InputError(f"{self.path(index, 'rows')} has changed since it was written; run the same again.")
+            yield sums
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs from the folder, and drop it at the end of a block that publishes its shards.
+
+        Raises InputError when another run holds it.
+        """
+        with locked(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)  # the run before may have ended since
+            yield
+            shutil.rmtree(self.folder, ignore_errors=True)

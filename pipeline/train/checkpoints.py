@@ -6,11 +6,13 @@ leaves the one before.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import check_room, json_fingerprint, replacing, work_folder
+from pipeline.core.hold import locked
 from pipeline.train.optimizer import Optimizer
 from pipeline.train.student import Student
 
@@ -65,9 +67,15 @@ class Checkpoints:
             return list(state["curve"])
         return []
 
-    def remove(self) -> None:
-        """Drop them, once the student is published."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs from them, and drop them at the end of a block that publishes the student.
+
+        Raises InputError when another run, in a copy of the project too, trains the same.
+        """
+        with locked(self.folder):
+            yield
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _paths(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.pt"))

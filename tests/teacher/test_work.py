@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.core.runtime import RuntimeParams
 from pipeline.teacher.params import TeacherParams
 from pipeline.teacher.work import Work, run_fingerprint
@@ -113,8 +114,30 @@ def test_tables_come_in_order_and_the_folder_is_dropped(tmp_path: Path) -> None:
         work.write(index, pa.table({"passage": [index]}), pa.table({"passage": [index, 7]}), {})
     assert [table["passage"].to_pylist() for table in work.tables(3, "rows")] == [[0], [1], [2]]
     assert [table["passage"].to_pylist() for table in work.tables(2, "passages")] == [[0, 7], [1, 7]]
-    work.remove()
+    with work.held():
+        pass
     assert not work.folder.exists()
+
+
+def test_of_two_runs_with_the_same_shards_one_is_told_and_nothing_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As two experiments of one queue are: their outputs lie apart, what they work on does not."""
+    monkeypatch.chdir(tmp_path)
+    work = written(tmp_path)
+    with pytest.raises(KeyError), work.held():
+        with pytest.raises(InputError, match=r"is being made by process \d+"), Work(FINGERPRINT, tmp_path).held():
+            pytest.fail("two at once")
+        raise KeyError
+    assert work.sums(3) == SUMS
+
+
+def test_a_part_that_changes_before_the_end_is_told(tmp_path: Path) -> None:
+    work = written(tmp_path, 0)
+    assert list(work.all_sums(1)) == [SUMS]
+    work.path(0, "passages").write_bytes(b"cut")
+    with pytest.raises(InputError, match=r"part-000000\.rows\.parquet has changed"):
+        list(work.all_sums(1))
 
 
 def test_fingerprint_is_of_all_that_determines_the_shards() -> None:
