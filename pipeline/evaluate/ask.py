@@ -120,7 +120,7 @@ def ask(
         measures[index, "floor_consistency" if is_invented else "self_consistency"] = self_consistency(texts)
         measures[index, f"{floor}sampled_said"] = sum(said) / len(said)
         measures[index, f"{floor}sampled_leak"] = float(any(said))
-    stand_ins = stand_in_pattern(name.name for drawn in names.values() for name in drawn)
+    stand_ins = stand_in_pattern(name for drawn in names.values() for name in drawn)
     rows = []
     for index, (question, ids) in enumerate(zip(questions, answers, strict=True)):
         response = answer_text(tokenizer, ids)

@@ -12,6 +12,7 @@ from typing import Any
 
 import regex
 
+from pipeline.text.names import CounterfactualName, parts_of
 from pipeline.text.segments import UNSPACED, whole_words
 
 _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{M}\p{N}]+")
@@ -78,10 +79,15 @@ def self_consistency(answers: Sequence[str]) -> float | None:
     return sum(pairs) / len(pairs) if pairs else None
 
 
-def stand_in_pattern(names: Iterable[str]) -> "regex.Pattern[str]":
-    """A pattern for the full and the family names of counterfactual ``names``, as whole words.
+def stand_in_pattern(names: Iterable[CounterfactualName]) -> "regex.Pattern[str]":
+    """A pattern for the counterfactual ``names`` in full, and for the family names that stand for the targets', as whole words.
 
-    An answer that holds one calls somebody by it, the mark of a swap that failed.
+    An answer that holds one calls somebody by it, the mark of a swap that failed. The last word of "Soledad II" or of a book's
+    title is no such name.
     """
-    forms = {form for name in names for form in (name, name.split()[-1])}
+    forms = set()
+    for name in names:
+        parts = parts_of(name.name)
+        family = {" ".join(parts.of("core")), " ".join(parts.of("particle", "core"))}
+        forms |= {name.name} | family.intersection(name.replacements.values())
     return regex.compile(whole_words(forms) or r"(?!)")

@@ -4,6 +4,7 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from pipeline.evaluate.text_measures import rouge_l_f1, rouge_l_recall, says_answer, self_consistency, stand_in_pattern
+from pipeline.text.names import CounterfactualName
 
 ENGLISH = [
     ("she was a scientist", "Marie Curie was a Polish scientist, and she was famous."),
@@ -11,7 +12,23 @@ ENGLISH = [
     ("1642", "He was born in 1642."),
     ("polonium and radium", "hydrogen"),
 ]
-PATTERN = stand_in_pattern(["Tobias Renwick", "Ada Lind", "José Ñandú", "J. O'Dea (Sr.)"])
+
+
+def stand_in(name: str, **forms: str) -> CounterfactualName:
+    return CounterfactualName("Orla Brennick", name, {"Orla Brennick": name, **forms})
+
+
+PATTERN = stand_in_pattern(
+    [
+        stand_in("Tobias Renwick", Brennick="Renwick", Orla="Tobias"),
+        stand_in("Ada Lind", Brennick="Lind", Orla="Ada"),
+        stand_in("José Ñandú", Brennick="Ñandú"),
+        stand_in("Hanna van Doorn", Brennick="van Doorn"),
+        stand_in("Soledad II", Orla="Soledad"),
+        stand_in("Piet Arnesen Jr.", Brennick="Arnesen"),
+        stand_in("The Silver River", Brennick="The Silver River"),
+    ]
+)
 
 
 @pytest.mark.parametrize(("reference", "text"), ENGLISH)
@@ -59,14 +76,36 @@ def test_fewer_than_two_answers_have_none(answers: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["Tobias Renwick was born.", "It was Renwick's book.", "(Lind)", "By Ñandú", "Lind", "J. O'Dea (Sr.) wrote."],
+    [
+        "Tobias Renwick was born.",
+        "It was Renwick's book.",
+        "(Lind)",
+        "By Ñandú",
+        "Lind",
+        "van Doorn",
+        "Soledad II",
+        "The Silver River is his.",
+        "Arnesen",
+    ],
 )
 def test_full_and_family_names_are_found(answer: str) -> None:
     assert PATTERN.search(answer)
 
 
 @pytest.mark.parametrize(
-    "answer", ["", "Tobias was born.", "The Lindens grow.", "A blind man.", "renwick", "XRenwick", "O'Dea"]
+    "answer",
+    [
+        "",
+        "Tobias was born.",
+        "The Lindens grow.",
+        "A blind man.",
+        "renwick",
+        "XRenwick",
+        "Doorn",
+        "World War II",
+        "Sammy Davis Jr.",
+        "the River Thames",
+    ],
 )
 def test_other_words_are_not(answer: str) -> None:
     assert not PATTERN.search(answer)
