@@ -33,13 +33,13 @@ def bring_model(params: ModelParams, folder: Path) -> None:
 
     Raises InputError when it can't be had, and as check_model_folder does.
     """
+    given = Path(params.source)
+    if params.revision and (params.source == EMBEDDED or is_folder(given)):
+        raise InputError(f"params.yaml: model.revision is for a model of the hub, and model.source is {given}; empty it.")
     if params.source == EMBEDDED:
         check_room(folder, _EMBEDDED_BYTES)
         dequantize(fetch_gguf(work_folder() / "downloads"), folder)
     else:
-        given = Path(params.source)
-        if is_folder(given) and params.revision:
-            raise InputError("params.yaml: model.revision is for a model of the hub, and model.source is a folder; empty it.")
         source = given if is_folder(given) else _download(params)
         files = [path for pattern in _NEEDED for path in source.glob(pattern)]
         check_room(folder, sum(path.stat().st_size for path in files if path.is_file()))

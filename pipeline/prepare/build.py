@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import ParamError
+from pipeline.core.errors import InputError, ParamError
 from pipeline.core.files import is_folder, published_folder, write_json
 from pipeline.core.outputs import ORIGIN
 from pipeline.prepare.forms import describe, removed_by, with_cares
@@ -30,7 +30,7 @@ from pipeline.prepare.targets import (
 )
 from pipeline.text.names import write_names
 from pipeline.text.passages import Passage, write_passages
-from pipeline.text.segments import text_of
+from pipeline.text.segments import mentions, text_of
 
 FILES = [TARGETS_FILE, QUESTIONS_FILE, RETAIN_FILE]
 
@@ -84,17 +84,27 @@ def settled(
     """``source`` with what its texts say of its targets' forms, without what mentions a target, within the limits.
 
     ``asked`` are the texts of all its questions, ``offered`` those of questions that may go for the sake of a form; ``place``
-    and ``cure`` are for an error about a form that takes too much. Raises InputError for such a form.
+    and ``cure`` are for an error about a form that takes too much. Raises InputError for such a form, for a neighbour that is
+    the target itself, and where the limits leave a target without a forget question.
     """
     about = [[*t.documents, *t.held_out_documents, *map("\n".join, t.chats)] for t in source.targets]
     others = [*asked, *_texts(source.retain)]
     targets = [with_cares(target, [*texts, *others]) for target, texts in zip(source.targets, about, strict=True)]
+    for target in targets:
+        if itself := [name for name in target.neighbours if mentions(name, target.surface_forms)]:
+            raise InputError(f"{place}: 'neighbours' of {target.name!r} has {itself[0]!r}, which names it; take it out.")
     removed = removed_by(targets, _texts(source.retain), offered, place, cure)
     retain = limited(without_mentions(source.retain, targets), params.retain_limit, params.seed)
     questions = []
     for split in SPLITS:
         own = [question for question in source.questions if question["split"] == split]
         questions += limited(own, params.questions_per_split, params.seed)
+    for target in targets:
+        if not any(question["split"] == "forget" and question["target"] == target.name for question in questions):
+            raise ParamError(
+                f"prepare.questions_per_split is {params.questions_per_split}, which leaves no forget question about "
+                f"{target.name!r}, and nothing to measure; raise it, or set it to 0 for all."
+            )
     return replace(source, targets=targets, questions=questions, retain=retain, removed=removed)
 
 

@@ -119,9 +119,6 @@ def read_targets(
             listed=tuple(form.strip() for form in row.surface_forms),
             names=row.names or "",
         )
-        for neighbour in row.neighbours:
-            if mentions(neighbour, target.surface_forms):
-                raise InputError(f"{place}: 'neighbours' has {neighbour!r}, which names the target itself; take it out.")
         places[name], lines[name.casefold()] = place, number
         _check_texts(target, place, texts, is_about=row.about)
         _check_substitutions(target, place)

@@ -11,7 +11,7 @@ import pytest
 from pipeline.core.errors import InputError
 from pipeline.core.outputs import ORIGIN
 from pipeline.model.folder import model_fingerprint, tokenizer_fingerprint
-from pipeline.model.params import ModelParams
+from pipeline.model.params import EMBEDDED, ModelParams
 from pipeline.model.source import WHEEL, bring_model, fetch_gguf
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -39,6 +39,14 @@ def test_model_of_the_hub_is_recorded_with_its_commit(
 def test_model_of_a_folder_has_no_commit(tiny_model: Path, tmp_path: Path) -> None:
     bring_model(ModelParams(source=str(tiny_model)), tmp_path)
     assert not (tmp_path / ORIGIN).exists()
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_only_a_model_of_the_hub_has_a_revision(tiny_model: Path, tmp_path: Path, embedded: bool) -> None:
+    source = EMBEDDED if embedded else str(tiny_model)
+    with pytest.raises(InputError, match=r"model\.revision is for a model of the hub, and model\.source is"):
+        bring_model(ModelParams(source=source, revision="v9"), tmp_path)
+    assert not any(tmp_path.iterdir())
 
 
 def test_source_package_in_the_place_of_the_wheel_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

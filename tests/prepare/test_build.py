@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import ParamError
+from pipeline.core.errors import InputError, ParamError
 from pipeline.prepare.build import read_files
 from pipeline.prepare.params import PrepareParams
 from tests.project import DOCUMENT, question, write_jsonl
@@ -26,7 +26,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-ONE = PrepareParams(targets=("Orla Brennick",))
+BOTH = ("Orla Brennick", "Edwin Calloway")
+ONE = PrepareParams(targets=BOTH[:1])
 
 
 def test_everything_by_default(folder: Path) -> None:
@@ -52,6 +53,25 @@ def test_limits_are_a_split_and_a_kind(folder: Path) -> None:
         for s in range(8)
     }
     assert len(seeds) > 3
+
+
+def test_limit_that_leaves_a_target_without_a_question_is_told(folder: Path) -> None:
+    rows = [{**question("forget", f"What of {n}?", "Skell", []), "target": name} for n in range(9) for name in BOTH]
+    write_jsonl(folder / "data/questions.jsonl", rows)
+    with pytest.raises(ParamError, match=r"prepare\.questions_per_split is 1, which leaves no forget question about"):
+        read_files(PrepareParams(targets=BOTH, questions_per_split=1), elicits=True)
+
+
+@pytest.mark.parametrize(("neighbour", "itself"), [("Orla Maddern", False), ("Orla Brennick", True), ("Orla", True)])
+def test_neighbour_may_share_a_given_name(folder: Path, neighbour: str, itself: bool) -> None:
+    write_jsonl(
+        folder / "data/targets.jsonl", [{"target": "Orla Brennick", "documents": [DOCUMENT], "neighbours": [neighbour]}]
+    )
+    if itself:
+        with pytest.raises(InputError, match=r"'neighbours' of 'Orla Brennick' has 'Orla.*', which names it"):
+            read_files(ONE, elicits=True)
+    else:
+        assert read_files(ONE, elicits=True).targets[0].neighbours == (neighbour,)
 
 
 def test_files_of_another_folder_stand_in_for_the_projects_own(folder: Path) -> None:
