@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pipeline.evaluate.statistics import Array, forgotten, kept
@@ -48,8 +49,9 @@ RATIOS = (
     Measure("utility.general_kept", "kept of the base's probability, general-retain", "higher", in_bars=False),
 )
 RATIO_FLOORS = {"efficacy.forgotten": 1.0, "efficacy.above_floor": 0.0}
-MOVED = "moved"  # the column that moved_from adds
-MOVES = (
+MOVED, FROM_FLOOR = "moved", "from_floor"  # the columns that beside_base adds
+BESIDE_BASE = (
+    Measure("efficacy.from_floor", "probability from the floor, question by question, forget", "lower", "forget", FROM_FLOOR),
     Measure("utility.hard_moved", "probability moved, up or down, hard-retain", "lower", "hard_retain", MOVED, False),
     Measure("utility.general_moved", "probability moved, up or down, general-retain", "lower", "general_retain", MOVED, False),
 )
@@ -80,7 +82,7 @@ MEASURES = (
     Measure(
         "quality.base_nll", "loss of the answer under the base (nats a token), forget", "lower", "forget", "base_nll", False
     ),
-    Measure("hallucination.unavailable", "says it is unavailable, forget", "higher", "forget", "unavailable"),
+    Measure("hallucination.unavailable", "says it is unavailable, forget", "higher", "forget", "unavailable", False),
     Measure("hallucination.self_consistency", "sampled answers agree, forget", "floor", "forget", "self_consistency", False),
     Measure("hallucination.names_stand_in", "names a stand-in, forget", "lower", "forget", "names_stand_in", False),
     Measure("robustness.many_shot", "ROUGE-L recall after many shots", "lower", "forget", f"many_shot{_RECALL}", False),
@@ -110,17 +112,17 @@ RWKU_MEASURES = (
     _of_probes("neighbour_level1", "neighbours, fill in the blank", "hard_retain", 1),
     _of_probes("neighbour_level2", "neighbours, question", "hard_retain", 2),
 )
-OF_ANSWERS = (*MOVES, *MEASURES, *RWKU_MEASURES)  # those that answers.parquet has the columns for
+OF_ANSWERS = (*BESIDE_BASE, *MEASURES, *RWKU_MEASURES)  # those that answers.parquet has the columns for
 TOFU_MEASURES = (
     Measure("tofu.forget_quality", "forget quality (p-value)", "higher", in_bars=False),
     Measure("tofu.model_utility", "model utility (geometric truth ratio)", "higher", in_bars=False),
     Measure("tofu.model_utility_arithmetic", "model utility (arithmetic truth ratio)", "higher", in_bars=False),
-    Measure("tofu.forget_probability", "probability of the answer, forget rows", "lower", in_bars=False),
-    Measure("tofu.forget_rouge_l_recall", "ROUGE-L recall, forget rows", "lower", in_bars=False),
+    Measure("tofu.forget_probability", "probability of the answer, forget rows", "gold", in_bars=False),
+    Measure("tofu.forget_rouge_l_recall", "ROUGE-L recall, forget rows", "gold", in_bars=False),
     Measure("tofu.retain_probability", "probability of the answer, retain rows", "higher", in_bars=False),
     Measure("tofu.retain_rouge_l_recall", "ROUGE-L recall, retain rows", "higher", in_bars=False),
-    Measure("tofu.extraction_strength", "extraction strength, forget rows", "lower", in_bars=False),
-    Measure("tofu.exact_memorization", "exact memorization, forget rows", "lower", in_bars=False),
+    Measure("tofu.extraction_strength", "extraction strength, forget rows", "gold", in_bars=False),
+    Measure("tofu.exact_memorization", "exact memorization, forget rows", "gold", in_bars=False),
     Measure("tofu.membership_auc_loss", "membership AUC by loss", "gold", in_bars=False),
     Measure("tofu.membership_auc_zlib", "membership AUC by zlib", "gold", in_bars=False),
     Measure("tofu.membership_auc_min_k", "membership AUC by min-k", "gold", in_bars=False),
@@ -129,6 +131,7 @@ TOFU_MEASURES = (
 )
 
 FLOOR_COLUMNS = {
+    "efficacy.from_floor": "floor_spread",
     "efficacy.probability": "floor_probability",
     "hallucination.self_consistency": "floor_consistency",
     **{f"efficacy.leak_at_{k}": f"floor_leak_at_{k}" for k in LEAKS_AT},
@@ -171,14 +174,21 @@ def ratios_of(own: Mapping[str, Any], base: Mapping[str, Any], floor: Any) -> di
     return ratios
 
 
-def moved_from(rows: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """``rows``, a run's answers, with how far each probability is from that of the ``base``'s answer to the same question.
+def beside_base(rows: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """``rows``, a run's answers, with how far each probability is from the ``base``'s on the same question, and from the floor.
 
-    What is kept is a ratio of means, where one question's gain makes up for another's loss: a model may have 1.1 of what the
-    base had and have moved every answer by a fifth. None where either has no probability.
+    In a mean one question's gain makes up for another's loss: a model may keep 1.1 of what the base had and have moved every
+    answer by a fifth, or be at the floor on average and on no question. None where there is no such probability.
     """
-    pairs = [(row, row.get("probability"), before.get("probability")) for row, before in zip(rows, base, strict=True)]
-    return [{**row, MOVED: None if own is None or first is None else abs(own - first)} for row, own, first in pairs]
+
+    def distance(row: Mapping[str, Any], other: Any) -> float | None:
+        own = row.get("probability")
+        return None if own is None or other is None else abs(own - other)
+
+    return [
+        {**row, MOVED: distance(row, first.get("probability")), FROM_FLOOR: distance(row, first.get("floor_probability"))}
+        for row, first in zip(rows, base, strict=True)
+    ]
 
 
 def _column(measure: Measure, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -204,23 +214,30 @@ def values_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def bars(
-    values: Mapping[str, Mapping[str, float]], floors: Mapping[str, float], measures: Sequence[Measure] = MEASURES
+    values: Mapping[str, Mapping[str, float]],
+    floors: Mapping[str, float],
+    measures: Sequence[Measure] = (*BESIDE_BASE, *MEASURES),
+    base: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, dict[str, float]]:
     """{criterion: {method: height}}: the mean goodness over a criterion's measures, over that of the best method.
 
-    Goodness is the value where higher is better, 1 minus its distance from the floor where one of ``floors`` is known, and 1
-    minus the value elsewhere. A criterion with such a floor is measured by it alone: whoever says nothing leaks nothing, and
-    less than the floor is as wrong as more. ``values`` is {method: {measure: mean}}; a measure that one of the methods lacks is
-    left out of all bars.
+    Goodness is the value where higher is better, and 1 minus it elsewhere. Efficacy is measured by the distance from the floor
+    alone, where it is known: whoever says nothing leaks nothing, and less than the floor is as wrong as more. Question by
+    question its goodness is the share of the ``base``'s distance that is gone, 0 where the method is further away; without
+    the answers, 1 minus the distance of the means. ``values`` is {method: {measure: mean}}; a measure that one of the methods
+    lacks is left out of all bars.
     """
 
     def goodness(measure: Measure, value: float) -> float:
+        if measure.column == FROM_FLOOR:
+            return max(0.0, 1 - value / base[measure.key])
         return value if measure.better == "higher" else 1 - abs(value - floors.get(measure.key, 0.0))
 
+    measures = [m for m in measures if m.in_bars and (m.column != FROM_FLOOR or base.get(m.key))]
     heights: dict[str, dict[str, float]] = {}
     for criterion in dict.fromkeys(measure.criterion for measure in measures):
-        counted = [m for m in measures if m.criterion == criterion and m.in_bars and all(m.key in v for v in values.values())]
-        counted = [m for m in counted if m.key in floors] or counted
+        counted = [m for m in measures if m.criterion == criterion and all(m.key in v for v in values.values())]
+        counted = [m for m in counted if m.column == FROM_FLOOR] or [m for m in counted if m.key in floors] or counted
         if not counted or not values:
             continue
         of_method = {method: fmean(goodness(m, v[m.key]) for m in counted) for method, v in values.items()}

@@ -15,15 +15,14 @@ from scipy.stats import sem, t
 
 from benchmarks.criteria.comparison import Resampled, Rows, resampled
 from benchmarks.criteria.measures import (
-    MEASURES,
-    MOVES,
+    BESIDE_BASE,
     OF_ANSWERS,
     RATIO_FLOORS,
     RATIOS,
     TOFU_MEASURES,
     bars,
+    beside_base,
     counts_of,
-    moved_from,
     ratios_of,
     values_of,
 )
@@ -85,8 +84,8 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
             values[method][m.key] = over_seeds(seen) if seen else None
     better = {m.key: m.better if m.better != "floor" or m.key in floors else "lower" for m in measures}
     _judge(values, resampled(answers), better)
-    compared = {method: cells for method, cells in values.items() if method not in REFERENCES}
-    means = {method: {key: cell["mean"] for key, cell in cells.items() if cell} for method, cells in compared.items()}
+    means = {method: {key: cell["mean"] for key, cell in cells.items() if cell} for method, cells in values.items()}
+    compared = {method: of_method for method, of_method in means.items() if method not in REFERENCES}
     questions = {m.key: sorted(r["questions"][m.key] for r in every if m.key in r.get("questions", {})) for m in measures}
     judges = [report["judge"] for report in every if report.get("judge")]
     table: dict[str, Any] = {
@@ -107,7 +106,7 @@ def benchmark_table(folders: BenchmarkFolders, methods: Sequence[str], seeds: Co
             for m in measures
         ],
         "values": values,
-        "bars": bars(means, floors, [m for m in measures if m in MEASURES]),
+        "bars": bars(compared, floors, measures, means.get(NO_METHOD, {})),
         # Of what no run has a value: that a single one lacks is seen in its row.
         "left_out": {key: why for report in every for key, why in report["left_out"].items() if key not in has_value},
         "judge": {
@@ -141,10 +140,10 @@ def _finished(
         raise InputError(f"{folders.folder}/runs holds no finished run; make some (nevermet benchmark {folders.folder.name}).")
     _check_same_questions(folders, answers)
     for method, of_runs in answers.items() if NO_METHOD in answers and len(answers) == len(found) else ():
-        answers[method] = [moved_from(rows, answers[NO_METHOD][0]) for rows in of_runs]
+        answers[method] = [beside_base(rows, answers[NO_METHOD][0]) for rows in of_runs]
         for report, rows in zip(found[method], answers[method], strict=True):
             for part, of_rows in (("values", values_of(rows)), ("questions", counts_of(rows))):
-                report[part] = report.get(part, {}) | {m.key: of_rows[m.key] for m in MOVES if m.key in of_rows}
+                report[part] = report.get(part, {}) | {m.key: of_rows[m.key] for m in BESIDE_BASE if m.key in of_rows}
     return found, answers
 
 

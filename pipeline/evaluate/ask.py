@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from pipeline.core.errors import ParamError
@@ -27,7 +28,7 @@ from pipeline.text.tokenizer import Tokenizer, load_tokenizer, tokenize
 CHOICES_AT_ONCE = 64  # so that progress shows
 # Measures that not every question has.
 MEASURES = (
-    *("probability", "correct", "paraphrased_probability", "floor_probability"),
+    *("probability", "correct", "paraphrased_probability", "floor_probability", "floor_spread"),
     *("self_consistency", "sampled_said", "sampled_leak", "floor_consistency", "floor_sampled_said", "floor_sampled_leak"),
 )
 
@@ -61,10 +62,11 @@ def ask(
 
     Adds: response (greedy), rouge_l_recall (of the answer in the response), answer_said (whether the response has it, see
     says_answer), distinct_4grams, names_stand_in; probability and correct where there are wrong answers;
-    paraphrased_probability where there is a paraphrase too; floor_probability on forget questions when ``with_floor`` (the
-    mean over counterfactual names). On forget questions, of sampled answers: self_consistency; sampled_said, the share that has
-    the right answer; sampled_leak, whether one has (leak@k of Reisizadeh et al., 2025, for k = 1 and all of them); and the same
-    of the question about somebody invented (floor_...) when ``with_floor``. What does not apply is null.
+    paraphrased_probability where there is a paraphrase too; on forget questions when ``with_floor`` floor_probability (the mean
+    over counterfactual names) and floor_spread (how far one of them is from the mean of the others). On forget questions, of
+    sampled answers: self_consistency; sampled_said, the share that has the right answer; sampled_leak, whether one has (leak@k
+    of Reisizadeh et al., 2025, for k = 1 and all of them); and the same of the question about somebody invented (floor_...)
+    when ``with_floor``. What does not apply is null.
     """
     for target, drawn in names.items() if with_floor else ():
         if len(drawn) < params.floor_names:
@@ -114,6 +116,7 @@ def ask(
             count = params.consistency_samples
             sampled = engine.sample(repeated, params.max_new_tokens, answers=count, temperature=1.0, seed=params.seed)
     measures |= {key: sum(values) / len(values) for key, values in probabilities.items()}
+    measures |= {(i, "floor_spread"): _spread(values) for (i, of), values in probabilities.items() if of == "floor_probability"}
     for (index, is_invented, question), replies in zip(again, sampled, strict=True):
         texts, floor = [answer_text(tokenizer, ids) for ids in replies], "floor_" * is_invented
         said = [_says(question, text) for text in texts]
@@ -134,6 +137,13 @@ def ask(
         }
         rows.append(row | {measure: measures.get((index, measure)) for measure in MEASURES})
     return rows
+
+
+def _spread(values: list[float]) -> float | None:
+    """Mean distance of each of ``values`` from the mean of the others; None for a single one."""
+    if len(values) < 2:
+        return None
+    return fmean(abs(value - fmean(values[:at] + values[at + 1 :])) for at, value in enumerate(values))
 
 
 def _says(question: Mapping[str, Any], response: str) -> bool:

@@ -58,6 +58,7 @@ def base(tiny_model: Path) -> list[dict[str, Any]]:
         ("correct", [0, 2]),
         ("paraphrased_probability", [0]),
         ("floor_probability", [0]),
+        ("floor_spread", [0]),
         ("self_consistency", [0, 1]),
         ("floor_consistency", [0, 1]),
         ("sampled_said", [0, 1]),
@@ -89,7 +90,9 @@ def test_probabilities_are_those_of_their_choices(base: list[dict[str, Any]], ti
     assert base[0]["probability"] == pytest.approx(direct.probability, rel=1e-3)
     assert base[0]["correct"] == direct.correct
     assert base[0]["paraphrased_probability"] == pytest.approx(other.probability, rel=1e-3)
-    assert base[0]["floor_probability"] == pytest.approx(sum(v.probability for v in floor) / 2, rel=1e-3)
+    one, two = (verdict.probability for verdict in floor)
+    assert base[0]["floor_probability"] == pytest.approx((one + two) / 2, rel=1e-3)
+    assert base[0]["floor_spread"] == pytest.approx(abs(one - two), rel=1e-3)
 
 
 def test_a_leak_is_one_sampled_answer_that_has_the_right_one(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,10 +105,17 @@ def test_a_leak_is_one_sampled_answer_that_has_the_right_one(tiny_model: Path, m
 
 
 def test_without_floor_and_samples_the_rest_stays(base: list[dict[str, Any]], tiny_model: Path) -> None:
-    absent = ("floor_probability", "self_consistency", "floor_consistency", "sampled_said", "floor_sampled_leak")
+    absent = (
+        "floor_probability",
+        "floor_spread",
+        "self_consistency",
+        "floor_consistency",
+        "sampled_said",
+        "floor_sampled_leak",
+    )
     rows = ask(tiny_model, QUESTIONS, NAMES, PARAMS.changed(consistency_samples=0), RUNTIME, with_floor=False)
     for row, full in zip(rows, base, strict=True):
         assert list(row) == list(full)
-        assert [row[key] for key in absent] == [None] * 5
+        assert [row[key] for key in absent] == [None] * len(absent)
         assert row["response"] == full["response"]
         assert row["probability"] == (full["probability"] and pytest.approx(full["probability"], rel=1e-3))

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from benchmarks.criteria.measures import MEASURES, Measure, bars, counts_of, floors_of, leaks_of, values_of
+from benchmarks.criteria.measures import BESIDE_BASE, MEASURES, Measure, bars, counts_of, floors_of, leaks_of, values_of
 
 ROWS = [
     {"split": "forget", "rouge_l_recall": 0.25, "probability": 0.5, "many_shot_rouge_l_recall": 0.5, "unavailable": True},
@@ -81,6 +81,18 @@ def test_bar_with_a_floor_is_highest_at_the_floor_and_not_below_it() -> None:
     silent, near, far = ({"efficacy.a": a, "efficacy.b": b} for a, b in ((0.1, 0.0), (0.3, 0.4), (0.7, 0.4)))
     heights = bars({"silent": silent, "near": near, "far": far}, {"efficacy.a": 0.25}, measures)["efficacy"]
     assert heights == {"silent": pytest.approx(0.85 / 0.95, abs=1e-4), "near": 1.0, "far": pytest.approx(0.55 / 0.95, abs=1e-4)}
+
+
+def test_bar_of_the_distance_question_by_question_is_what_is_gone_of_the_bases() -> None:
+    """It alone is the criterion's; whoever is further away than the base has none."""
+    measures = (*BESIDE_BASE, Measure("efficacy.a", "", "floor"))
+    values = {
+        name: {"efficacy.from_floor": distance, "efficacy.a": 0.25}
+        for name, distance in (("half", 0.1), ("tenth", 0.18), ("further", 0.3))
+    }
+    heights = bars(values, {"efficacy.a": 0.25, "efficacy.from_floor": 0.05}, measures, {"efficacy.from_floor": 0.2})
+    assert heights["efficacy"] == {"half": 1.0, "tenth": 0.2, "further": 0.0}
+    assert bars(values, {"efficacy.a": 0.25}, measures)["efficacy"] == dict.fromkeys(values, 1.0)
 
 
 def test_no_bar_where_every_method_has_nothing_or_nothing_is_a_share() -> None:

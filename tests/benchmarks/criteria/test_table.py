@@ -230,6 +230,20 @@ def test_a_gain_on_one_question_does_not_make_up_for_a_loss_on_another(answered:
     assert moved[1]["low"] == moved[1]["high"] == pytest.approx(0.2)
 
 
+def test_a_mean_at_the_floor_hides_no_question_above_it_and_none_below(answered: BenchmarkFolders) -> None:
+    for run in (answered.folder / "runs").glob("above-*"):
+        rows = pq.read_table(run / "answers.parquet").to_pylist()
+        rows = [{**row, "probability": (0.1, 0.5)[number % 2]} for number, row in enumerate(rows)]
+        write_answers(run / "answers.parquet", rows)
+        report = json.loads((run / "criteria.json").read_text(encoding="utf-8"))
+        (run / "criteria.json").write_text(json.dumps(report | {"values": values_of(rows)}), encoding="utf-8")
+    values = benchmark_table(answered, METHODS)["values"]
+    beyond, apart = ([values[m][f"efficacy.{key}"] for m in ("base", *METHODS)] for key in ("above_floor", "from_floor"))
+    assert [cell["mean"] for cell in beyond] == pytest.approx([0.6, 0, -0.07, -0.18], abs=1e-6)
+    assert [cell["mean"] for cell in apart[:2]] == pytest.approx([0.6, 0.2])
+    assert [cell.get("verdict") for cell in apart] == [None, "worse", "best", "worse"]
+
+
 def test_a_row_in_which_one_method_has_no_answers_claims_nothing(answered: BenchmarkFolders) -> None:
     (answered.folder / "runs/below-1/answers.parquet").unlink()
     table = benchmark_table(answered, METHODS)
