@@ -1,6 +1,6 @@
 """params.yaml as a whole: which sections there are, each owned by its room, and all of them checked at once.
 
-A stage reads its own section; ``prepare``, which runs first, checks every one, so that a typo stops no stage after hours.
+A stage reads its own section; ``prepare``, which runs first, checks every one, so that a typo stops no stage of a first run after hours.
 """
 
 from pathlib import Path
