@@ -8,8 +8,7 @@ import altair as alt
 from benchmarks.suite.params import NO_METHOD
 from pipeline.core.errors import InputError
 
-FORGET, QUALITY = "efficacy.above_floor", "quality.forget"
-FLOOR_OF = "efficacy.probability"
+FORGET, QUALITY = "efficacy.from_floor", "quality.forget"
 OURS = "teacher_student"
 BROKEN = 0.5  # quality of the answers, below which they have fallen apart
 _WIDTH, _HEIGHT = 440, 330  # pixels, within the axes of a panel
@@ -49,26 +48,27 @@ NAMES = {
     "whp": "Who's Harry Potter",
     "prompt_distill": "prompt distillation",
 }
-_LEFT, _BELOW = Label(-9, -9, "right"), Label(10, 12)
+_BELOW, _BESIDE = Label(10, 12), Label(9, 4)
 _LABELS: dict[str, tuple[Label, Label]] = {  # in each panel
     NO_METHOD: (Label(10, -4), Label(8, -12)),
     OURS: (_BELOW, _BELOW),
-    "gradient_difference": (Label(-9, 9, "right"), Label(-8, 17)),
-    "npo": (_BELOW, _BELOW),
-    "simnpo": (_BELOW, _BELOW),
-    "altpo": (_LEFT, Label(9, 6)),
-    "rmu": (Label(-10, 10, "right"), Label(-6, 16, "right")),
-    "whp": (Label(-9, 12, "right"), Label(0, 20, "center")),
-    "prompting": (Label(-10, 2, "right"), Label(-10, 0, "right")),
-    "prompt_distill": (Label(-4, -17, "right"), Label(10, 4)),
+    "gradient_ascent": (Label(-9, 12, "right"), Label(-9, 12, "right")),
+    "gradient_difference": (Label(-9, 9, "right"), _BESIDE),
+    "npo": (_BELOW, _BESIDE),
+    "simnpo": (Label(9, -4), Label(9, -4)),
+    "altpo": (Label(-9, 4, "right"), Label(9, 6)),
+    "rmu": (Label(-9, 4, "right"), Label(-6, 16, "right")),
+    "whp": (Label(-9, -4, "right"), Label(-9, 4, "right")),
+    "prompting": (Label(9, -4), Label(-10, 0, "right")),
+    "prompt_distill": (Label(4, 17), Label(10, 4)),
 }
 
 
 def method_points(table: Mapping[str, Any], panel: Panel) -> list[dict[str, Any]]:
     """A point for each method that has both values: "method", "name", "who", "broken"; x and y with x_low, x_high and so on.
 
-    x is what ``panel`` shows, y the probability of the right answer on forget questions, beyond the floor. Low and high are the
-    table's 95 % intervals, the value itself where it has none. ``broken``: the answers about the targets have fallen apart.
+    x is what ``panel`` shows, y how far the probability of the right answer is from the floor, question by question. Low and
+    high are the table's 95 % intervals, the value itself where it has none. ``broken``: the answers about the targets have fallen apart.
     Raises InputError when the base lacks one of the two.
     """
     values = {method: cells for method, cells in table["values"].items() if cells.get(FORGET) and cells.get(panel.key)}
@@ -93,8 +93,8 @@ def methods_chart(table: Mapping[str, Any]) -> alt.HConcatChart:
     title = alt.Title(
         "What each method has forgotten, and what it has kept",
         subtitle=[
-            "The best place is on the dashed line, no further to the left than the base model. Thin lines: 95 % intervals over "
-            "people, their questions and seeds.",
+            "The best place is near the dashed line, no further to the left than the base model. Thin lines: 95 % intervals "
+            "over people, their questions and seeds.",
             "Hollow points: asked about these people, the model no longer writes sentences.",
         ],
         anchor="start",
@@ -117,15 +117,18 @@ def _panel(table: Mapping[str, Any], number: int) -> alt.LayerChart:
     points = method_points(table, panel)
     left = panel.step * (min(p["x_low"] for p in points) // panel.step)
     right = panel.step * (max(p["x_high"] for p in points) // panel.step + 1)
-    bottom, top = min(p["y_low"] for p in points) - 0.01, max(p["y_high"] for p in points) + 0.01
+    floor = next(measure["floor"] for measure in table["measures"] if measure["key"] == FORGET)
+    if floor is None:
+        raise InputError("the base was asked about one invented name alone; set evaluate.floor_names to 2 or more, for a line.")
+    bottom, top = min(floor, *(p["y_low"] for p in points)) - 0.02, max(p["y_high"] for p in points) + 0.01
 
     def x(field: str) -> alt.X:
         scale = alt.Scale(domain=[left, right], nice=False, zero=False)
         return alt.X(field, title=panel.title, scale=scale, axis=alt.Axis(tickCount=7))
 
     def y(field: str) -> alt.Y:
-        title = None if number else "probability of the right answer about the person, beyond the floor"
-        scale, axis = alt.Scale(domain=[bottom, top], nice=False, zero=False), alt.Axis(tickCount=5, format="+.2f")
+        title = None if number else "about the person: distance from the floor, question by question"
+        scale, axis = alt.Scale(domain=[bottom, top], nice=False, zero=False), alt.Axis(tickCount=5, format=".2f")
         return alt.Y(field, title=title, scale=scale, axis=axis)
 
     def drawn(rows: list[dict[str, Any]]) -> alt.Chart:
@@ -135,8 +138,9 @@ def _panel(table: Mapping[str, Any], number: int) -> alt.LayerChart:
     size = alt.Size("who:N", scale=alt.Scale(domain=list(_COLORS), range=[190, 90, 90]), legend=None)
     fill = alt.condition("datum.broken", alt.value("white"), color)
     intervals = drawn(points).mark_rule(opacity=0.4).encode(color=color)
-    floor = next(measure["floor"] for measure in table["measures"] if measure["key"] == FLOOR_OF)
-    line = drawn([{"x": left, "x_high": right, "y": 0, "name": f"the floor, {floor:.3f}: the base about people it never met"}])
+    line = drawn(
+        [{"x": left, "x_high": right, "y": floor, "name": f"one name that nobody bears, from the others: {floor:.3f}"}]
+    )
     layers = [
         intervals.encode(x=x("x_low:Q"), x2="x_high:Q"),
         intervals.encode(y=y("y_low:Q"), y2="y_high:Q"),

@@ -58,10 +58,10 @@ def test_what_is_drawn_are_the_points_the_floor_and_a_name_for_each(table: dict[
     layers = [(layer["mark"]["type"], layer["data"]["values"]) for layer in drawn(table)[number]["layer"]]
     assert [values for mark, values in layers if mark == "point"] == [method_points(table, PANELS[number])]
     names = [values[0]["name"] for mark, values in layers if mark == "text"]
+    floor = next(measure["floor"] for measure in table["measures"] if measure["key"] == FORGET)
     assert {"Nevermet", "base model", "gradient ascent"} <= set(names)
     assert len(names) == len(table["methods"]) + 1
-    assert [values[0]["y"] for mark, values in layers if mark == "rule" and "x_low" not in values[0]] == [0]
-    floor = next(measure["floor"] for measure in table["measures"] if measure["key"] == "efficacy.probability")
+    assert [values[0]["y"] for mark, values in layers if mark == "rule" and "x_low" not in values[0]] == [floor]
     assert any(f"{floor:.3f}" in name for name in names)
 
 
@@ -85,6 +85,12 @@ def test_a_method_without_a_value_has_no_point_and_without_the_base_there_is_non
     del lacking["values"]["base"][FORGET]
     with pytest.raises(InputError, match="nothing can be set beside it"):
         method_points(lacking, panel)
+
+
+def test_one_invented_name_has_no_distance_from_others(table: dict[str, Any]) -> None:
+    next(measure for measure in table["measures"] if measure["key"] == FORGET)["floor"] = None
+    with pytest.raises(InputError, match=r"evaluate\.floor_names to 2 or more"):
+        methods_chart(table)
 
 
 def test_a_method_unknown_to_the_picture_has_its_own_name(table: dict[str, Any]) -> None:
