@@ -68,7 +68,8 @@ def method_points(table: Mapping[str, Any], panel: Panel) -> list[dict[str, Any]
     """A point for each method that has both values: "method", "name", "who", "broken"; x and y with x_low, x_high and so on.
 
     x is what ``panel`` shows, y how far the probability of the right answer is from the floor, question by question. Low and
-    high are the table's 95 % intervals, the value itself where it has none. ``broken``: the answers about the targets have fallen apart.
+    high are the table's 95 % intervals, the value itself where it has none. ``broken``: the answers about the targets have
+    fallen apart.
     Raises InputError when the base lacks one of the two.
     """
     values = {method: cells for method, cells in table["values"].items() if cells.get(FORGET) and cells.get(panel.key)}
