@@ -1,7 +1,7 @@
 """params.yaml as a whole: which sections there are, each owned by its room, and all of them checked at once.
 
-A stage reads its own section; ``prepare``, which runs first, checks every one, so that in a first run a typo stops nothing after
-hours.
+A stage reads its own section; ``prepare``, which runs first, checks every one, so that a typo ends a first run at once and not
+after hours.
 """
 
 from pathlib import Path
