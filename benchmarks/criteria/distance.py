@@ -2,9 +2,9 @@
 
     gap = KL(averaged teacher || student) / KL(averaged teacher || base)
 
-The teacher is averaged over names that no method's own teacher saw. It is an estimate of P(Y | do(X)) (Liu et al., 2024,
-equations 3 and 4) and not the truth. A student that is there has a gap of 0, one that forgot nothing 1; one that was wrecked
-may be far above 1. It needs no judge.
+A model is measured by its own KL; the table divides by the base's. The teacher is averaged over names that no method's own
+teacher saw. It is an estimate of P(Y | do(X)) (Liu et al., 2024, equations 3 and 4) and not the truth. A student that is there
+has a gap of 0, one that forgot nothing 1; one that was wrecked may be far above 1. It needs no judge.
 """
 
 import math
@@ -25,10 +25,10 @@ from pipeline.text.chat import question_prefix
 from pipeline.text.tokenizer import load_tokenizer, tokenize
 
 
-def interventional_gap(model: Path, folders: BenchmarkFolders, runtime: RuntimeParams) -> dict[str, float]:
-    """{"gap.interventional": of ``model``}; nothing where it is not finite."""
-    gap = teacher_kl(model, folders.held_out, runtime) / teacher_kl(folders.base, folders.held_out, runtime)
-    return {"gap.interventional": gap} if math.isfinite(gap) else {}
+def distance(model: Path, folders: BenchmarkFolders, runtime: RuntimeParams) -> dict[str, float]:
+    """{"gap.kl": of ``model``, nats a position}; nothing where it is not finite."""
+    kl = teacher_kl(model, folders.held_out, runtime)
+    return {"gap.kl": kl} if math.isfinite(kl) else {}
 
 
 def check_unseen(folders: BenchmarkFolders, method: str) -> None:

@@ -1,6 +1,6 @@
 """What is measured of a method, by criterion: where each number stands, and which way is better.
 
-Liu et al. (2024), section 4.1, has five criteria; the interventional gap is ours (see ``run``). Raw values always; bars
+Liu et al. (2024), section 4.1, has five criteria; the distance from the counterfactual teacher is ours. Raw values always; bars
 divide by the best method's, as the paper's figure does.
 """
 
@@ -41,12 +41,13 @@ class Measure:
         return all(row.get(key) == value for key, value in kind.items() if value is not None)
 
 
-# Of the probability of the right answer, beside the base's and the floor's; see ratios_of.
+# Of the probability of the right answer, beside the base's and the floor's, and of the KL; see ratios_of.
 RATIOS = (
     Measure("efficacy.forgotten", "forgotten, of the way from base to floor", "floor", in_bars=False),
     Measure("efficacy.above_floor", "probability of the right answer beyond the floor", "floor", in_bars=False),
     Measure("utility.hard_kept", "kept of the base's probability, hard-retain", "higher", in_bars=False),
     Measure("utility.general_kept", "kept of the base's probability, general-retain", "higher", in_bars=False),
+    Measure("gap.interventional", "distance from the counterfactual teacher (share of the base's)", "lower", in_bars=False),
 )
 RATIO_FLOORS = {"efficacy.forgotten": 1.0, "efficacy.above_floor": 0.0}
 MOVED, FROM_FLOOR = "moved", "from_floor"  # the columns that beside_base adds
@@ -90,7 +91,7 @@ MEASURES = (
         "robustness.soft_embedding", "ROUGE-L recall, trained embedding", "lower", "forget", f"soft_embedding{_RECALL}", False
     ),
     Measure("robustness.worst", "ROUGE-L recall, worse attack", "lower"),
-    Measure("gap.interventional", "distance from the counterfactual teacher (share of the base's)", "lower", in_bars=False),
+    Measure("gap.kl", "KL from the counterfactual teacher (nats a position)", "lower", in_bars=False),
 )
 RWKU_TYPES = (
     "prefix injection", "affirmative suffix", "role play", "multiple choice", "reverse query", "synonym manipulation",
@@ -171,6 +172,8 @@ def ratios_of(own: Mapping[str, Any], base: Mapping[str, Any], floor: Any) -> di
     for split in ("hard", "general"):
         if (key := f"utility.{split}_probability") in own and key in base:
             ratios[f"utility.{split}_kept"] = kept(own[key], base[key])
+    if (key := "gap.kl") in own and base.get(key):
+        ratios["gap.interventional"] = own[key] / base[key]
     return ratios
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.attacks.attack import Attack, attack_all
 from benchmarks.attacks.many_shot import draw_shots, many_shot
 from benchmarks.attacks.soft_embedding import soft_embedding
-from benchmarks.criteria.distance import check_unseen, interventional_gap
+from benchmarks.criteria.distance import check_unseen, distance
 from benchmarks.criteria.measures import MEASURES, Measure, counts_of, floors_of, leaks_of, values_of
 from benchmarks.judges.rate import rate_answers
 from benchmarks.suite.params import NO_METHOD, BenchmarkParams
@@ -59,7 +59,7 @@ def measure(benchmark: BenchmarkParams, method: str, seed: int, model: Path) -> 
     columns = attack_all(model, rows, attacks, benchmark.attacks, runtime)
     rows = [row | of_attacks for row, of_attacks in zip(rows, columns, strict=True)]
     values, asked = values_of(rows), {m for m in MEASURES if not m.column.startswith("leak_at") or m.column in rows[0]}
-    values |= interventional_gap(model, folders, runtime)
+    values |= distance(model, folders, runtime)
     return rows, {
         "method": method,
         "seed": seed,

@@ -32,7 +32,7 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
     with keys_stand_in(folders.params):
         asked = read_tofu_rows(benchmark.prepare, benchmark.tofu)
     with hold(output / "rows.parquet", output / "tofu.json"):
-        from benchmarks.criteria.distance import check_unseen, interventional_gap
+        from benchmarks.criteria.distance import check_unseen, distance
         from benchmarks.tofu.answers import answer_rows  # with torch, after what can be told without it
         from benchmarks.tofu.metrics import tofu_metrics
 
@@ -40,14 +40,14 @@ def main(benchmark: Benchmark, method: str, seed: int) -> None:
         rows = answer_rows(model, asked, benchmark.tofu, benchmark.runtime)
         others = read_parquet(gold, list(rows[0])).to_pylist() if method != GOLD and gold.exists() else None
         metrics = tofu_metrics(rows, others)
-        metrics["values"] |= interventional_gap(model, folders, benchmark.runtime)
+        metrics["values"] |= distance(model, folders, benchmark.runtime)
         with replacing(output / "rows.parquet") as path:
             write_parquet(path, rows)
         write_json(output / "tofu.json", {"method": method, "seed": seed, **metrics})
     click.echo(f"{output}: rows.parquet, tofu.json")
     for key, reason in metrics["left_out"].items():
         click.echo(f"left out: {key} ({reason})")
-    for key in ("tofu.forget_quality", "tofu.model_utility", "tofu.forget_probability", "gap.interventional"):
+    for key in ("tofu.forget_quality", "tofu.model_utility", "tofu.forget_probability", "gap.kl"):
         if key in metrics["values"]:
             click.echo(f"{key} {metrics['values'][key]:.4g}")
 

@@ -1,6 +1,7 @@
 """RWKU on the small model, from the benchmark's files to the table, and by the bare name as far as nothing is elicited."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ PARAMS: dict[str, Any] = {
 def project(folder: Path, model: Path, subset: str) -> Path:
     """A project with the benchmark, its model in its place."""
     make_project(folder, model)
+    (folder / "data/people").mkdir()
+    shutil.copyfile(folder / "data/questions.jsonl", folder / "data/people/questions.jsonl")
     write_config(folder, "rwku", {**PARAMS, "prepare": {**PARAMS["prepare"], "subset": subset}})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
